@@ -1,0 +1,1 @@
+"""What it means: pure functions and small state machines; no I/O, no clock, no asyncio."""

@@ -1,0 +1,1 @@
+"""When to look and who is told: schedule, packet budget, collector."""

@@ -1,0 +1,1 @@
+"""How to look: one file a probe kind, one protocol for all."""

@@ -1,0 +1,654 @@
+"""What was seen and said: the vocabulary every room of the house shares.
+
+Times are ``Micros``: whole microseconds of UTC since 1970-01-01.  Durations that people
+read (round-trip times, phases) are milliseconds as floats; intervals are seconds.
+Every text that came from outside passes through :func:`clean_text` before it enters a
+record, so nothing after this module has to distrust one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+Micros = int
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+_MAX_TEXT: Final = 256
+_MAX_COMBINING: Final = 4
+
+
+class State(StrEnum):
+    """State of a check or a host (DESIGN, vocabulary)."""
+
+    UP = "UP"
+    DEGRADED = "DEGRADED"
+    DOWN = "DOWN"
+    UNREACHABLE = "UNREACHABLE"
+    UNKNOWN = "UNKNOWN"
+
+
+class Phase(StrEnum):
+    """Phase of a network."""
+
+    STABLE = "STABLE"
+    UNSTABLE = "UNSTABLE"
+    PARTIAL = "PARTIAL"
+    LOST = "LOST"
+    RESTORED = "RESTORED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Vantage(StrEnum):
+    """Health of the place we look from."""
+
+    HEALTHY = "HEALTHY"
+    FAULT = "FAULT"
+    RECHECK = "RECHECK"
+    UNKNOWN = "UNKNOWN"
+
+
+class Outcome(StrEnum):
+    """What one check run amounted to.
+
+    ``ERROR`` means that we could not look (our own machine, permission, resolver): it says
+    nothing about the host.  ``SKIPPED`` means that the run was shed to protect the others.
+    """
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+class Kind(StrEnum):
+    """Probe kinds."""
+
+    ICMP = "icmp"
+    TCP = "tcp"
+    DNS = "dns"
+    HTTP = "http"
+    TRACE = "trace"
+
+
+class Layer(StrEnum):
+    """Which part of the way a reason speaks about."""
+
+    NONE = "none"
+    OWN = "own"
+    NAME = "name"
+    PATH = "path"
+    HOST = "host"
+    PORT = "port"
+    TLS = "tls"
+    DNS = "dns"
+    HTTP = "http"
+
+
+class Reason(StrEnum):
+    """Why a check run ended as it did.  Decisions are taken on these, never on free text."""
+
+    NONE = "none"
+    # we could not look
+    NOT_PERMITTED = "not-permitted"
+    NO_ROUTE = "no-route"
+    NO_FAMILY = "no-family"
+    LOCAL_LIMIT = "local-limit"
+    SHED = "shed"
+    VOIDED = "voided"
+    PROBE_CRASHED = "probe-crashed"
+    RESOLVER_TIMEOUT = "resolver-timeout"
+    RESOLVER_FAILED = "resolver-failed"
+    # the name
+    NAME_NOT_FOUND = "name-not-found"
+    NAME_NO_ADDRESS = "name-no-address"
+    # silence and refusals on the way or at the host
+    TIMEOUT = "timeout"
+    LOSS = "loss"
+    SLOW = "slow"
+    NET_UNREACHABLE = "net-unreachable"
+    HOST_UNREACHABLE = "host-unreachable"
+    PROHIBITED = "prohibited"
+    TTL_EXPIRED = "ttl-expired"
+    PATH_BREAK = "path-break"
+    PATH_LOOP = "path-loop"
+    PORT_UNREACHABLE = "port-unreachable"
+    REFUSED = "refused"
+    RESET = "reset"
+    CLOSED = "closed"
+    # TLS
+    TLS_TIMEOUT = "tls-timeout"
+    TLS_HANDSHAKE = "tls-handshake"
+    CERT_EXPIRED = "cert-expired"
+    CERT_NOT_YET_VALID = "cert-not-yet-valid"
+    CERT_WRONG_NAME = "cert-wrong-name"
+    CERT_SELF_SIGNED = "cert-self-signed"
+    CERT_UNTRUSTED = "cert-untrusted"
+    CERT_INVALID = "cert-invalid"
+    CERT_EXPIRES_SOON = "cert-expires-soon"
+    # DNS
+    DNS_SERVFAIL = "dns-servfail"
+    DNS_REFUSED = "dns-refused"
+    DNS_NXDOMAIN = "dns-nxdomain"
+    DNS_NODATA = "dns-nodata"
+    DNS_LAME = "dns-lame"
+    DNS_ERROR = "dns-error"
+    DNS_MALFORMED = "dns-malformed"
+    DNS_UNEXPECTED = "dns-unexpected"
+    # HTTP
+    HTTP_HEADERS_TIMEOUT = "http-headers-timeout"
+    HTTP_BODY_TIMEOUT = "http-body-timeout"
+    HTTP_STATUS = "http-status"
+    HTTP_CONTENT = "http-content"
+    HTTP_PROTOCOL = "http-protocol"
+    HTTP_TOO_LARGE = "http-too-large"
+    HTTP_REDIRECTS = "http-redirects"
+
+
+class ReasonFacts(msgspec.Struct, frozen=True, gc=False):
+    """What a reason speaks about, and how it is said to people."""
+
+    layer: Layer
+    text: str
+
+
+REASONS: Final[dict[Reason, ReasonFacts]] = {
+    Reason.NONE: ReasonFacts(Layer.NONE, ""),
+    Reason.NOT_PERMITTED: ReasonFacts(Layer.OWN, "not permitted here"),
+    Reason.NO_ROUTE: ReasonFacts(Layer.OWN, "no route from here"),
+    Reason.NO_FAMILY: ReasonFacts(Layer.OWN, "no such IP version here"),
+    Reason.LOCAL_LIMIT: ReasonFacts(Layer.OWN, "a limit of this machine"),
+    Reason.SHED: ReasonFacts(Layer.OWN, "skipped: too much in flight"),
+    Reason.VOIDED: ReasonFacts(Layer.OWN, "voided: clock jump or suspend"),
+    Reason.PROBE_CRASHED: ReasonFacts(Layer.OWN, "the probe itself failed"),
+    Reason.RESOLVER_TIMEOUT: ReasonFacts(Layer.OWN, "our resolver does not answer"),
+    Reason.RESOLVER_FAILED: ReasonFacts(Layer.OWN, "our resolver failed"),
+    Reason.NAME_NOT_FOUND: ReasonFacts(Layer.NAME, "no such name"),
+    Reason.NAME_NO_ADDRESS: ReasonFacts(Layer.NAME, "name has no address"),
+    Reason.TIMEOUT: ReasonFacts(Layer.PATH, "no answer"),
+    Reason.LOSS: ReasonFacts(Layer.PATH, "packet loss"),
+    Reason.SLOW: ReasonFacts(Layer.PATH, "slower than usual"),
+    Reason.NET_UNREACHABLE: ReasonFacts(Layer.PATH, "network unreachable"),
+    Reason.HOST_UNREACHABLE: ReasonFacts(Layer.HOST, "host unreachable"),
+    Reason.PROHIBITED: ReasonFacts(Layer.PATH, "prohibited by a filter"),
+    Reason.TTL_EXPIRED: ReasonFacts(Layer.PATH, "TTL expired on the way"),
+    Reason.PATH_BREAK: ReasonFacts(Layer.PATH, "path ends before the host"),
+    Reason.PATH_LOOP: ReasonFacts(Layer.PATH, "path loops"),
+    Reason.PORT_UNREACHABLE: ReasonFacts(Layer.PORT, "port unreachable"),
+    Reason.REFUSED: ReasonFacts(Layer.PORT, "connection refused"),
+    Reason.RESET: ReasonFacts(Layer.PORT, "connection reset"),
+    Reason.CLOSED: ReasonFacts(Layer.PORT, "closed without an answer"),
+    Reason.TLS_TIMEOUT: ReasonFacts(Layer.TLS, "TLS handshake timed out"),
+    Reason.TLS_HANDSHAKE: ReasonFacts(Layer.TLS, "TLS handshake failed"),
+    Reason.CERT_EXPIRED: ReasonFacts(Layer.TLS, "certificate expired"),
+    Reason.CERT_NOT_YET_VALID: ReasonFacts(Layer.TLS, "certificate not yet valid"),
+    Reason.CERT_WRONG_NAME: ReasonFacts(Layer.TLS, "certificate for another name"),
+    Reason.CERT_SELF_SIGNED: ReasonFacts(Layer.TLS, "self-signed certificate"),
+    Reason.CERT_UNTRUSTED: ReasonFacts(Layer.TLS, "certificate of unknown issuer"),
+    Reason.CERT_INVALID: ReasonFacts(Layer.TLS, "certificate not valid"),
+    Reason.CERT_EXPIRES_SOON: ReasonFacts(Layer.TLS, "certificate expires soon"),
+    Reason.DNS_SERVFAIL: ReasonFacts(Layer.DNS, "SERVFAIL"),
+    Reason.DNS_REFUSED: ReasonFacts(Layer.DNS, "REFUSED"),
+    Reason.DNS_NXDOMAIN: ReasonFacts(Layer.DNS, "NXDOMAIN"),
+    Reason.DNS_NODATA: ReasonFacts(Layer.DNS, "no such record"),
+    Reason.DNS_LAME: ReasonFacts(Layer.DNS, "lame: not authoritative"),
+    Reason.DNS_ERROR: ReasonFacts(Layer.DNS, "DNS error code"),
+    Reason.DNS_MALFORMED: ReasonFacts(Layer.DNS, "malformed DNS answer"),
+    Reason.DNS_UNEXPECTED: ReasonFacts(Layer.DNS, "not the expected answer"),
+    Reason.HTTP_HEADERS_TIMEOUT: ReasonFacts(Layer.HTTP, "no HTTP headers in time"),
+    Reason.HTTP_BODY_TIMEOUT: ReasonFacts(Layer.HTTP, "HTTP body not in time"),
+    Reason.HTTP_STATUS: ReasonFacts(Layer.HTTP, "unexpected HTTP status"),
+    Reason.HTTP_CONTENT: ReasonFacts(Layer.HTTP, "not the expected content"),
+    Reason.HTTP_PROTOCOL: ReasonFacts(Layer.HTTP, "not valid HTTP"),
+    Reason.HTTP_TOO_LARGE: ReasonFacts(Layer.HTTP, "larger than allowed"),
+    Reason.HTTP_REDIRECTS: ReasonFacts(Layer.HTTP, "too many redirects"),
+}
+
+
+# --- details of an observation -------------------------------------------------------
+
+
+class IcmpFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="icmp"):
+    """One echo burst.  ``rtts_ms[i]`` is None where echo ``i`` was not answered."""
+
+    rtts_ms: tuple[float | None, ...]
+    duplicates: int = 0
+    reply_ttl: int | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    socket: str = "ping"
+
+
+class TlsFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the server presented, read even when verification failed.
+
+    ``not_before`` and ``not_after`` are Micros; ``problem`` is Reason.NONE when the chain
+    verified; ``fingerprint`` is the SHA-256 of the leaf in hex.
+    """
+
+    version: str = ""
+    cipher: str = ""
+    subject: str = ""
+    issuer: str = ""
+    names: tuple[str, ...] = ()
+    not_before: Micros = 0
+    not_after: Micros = 0
+    fingerprint: str = ""
+    chain_length: int = 0
+    problem: Reason = Reason.NONE
+    problem_text: str = ""
+
+
+class TcpFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="tcp"):
+    """One connect.  ``kernel_rtt_ms`` is TCP_INFO's, where the kernel gives it."""
+
+    port: int
+    connect_ms: float | None = None
+    kernel_rtt_ms: float | None = None
+    tls_ms: float | None = None
+    tls: TlsFacts | None = None
+
+
+class DnsFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="dns"):
+    """One question to one server; ``answers`` are sorted presentation texts."""
+
+    server: str
+    query: str
+    transport: str = "udp"
+    rcode: str = ""
+    flags: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    serial: int | None = None
+    nsid: str = ""
+    ede: str = ""
+    size: int = 0
+    lost: int = 0
+
+
+class Phases(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Milliseconds spent in each phase of a request; None where it was not reached."""
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    total: float | None = None
+
+
+class HttpFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="http"):
+    """One request and its answer."""
+
+    url: str
+    status: int | None = None
+    version: str = ""
+    phases: Phases = Phases()
+    size: int = 0
+    redirects: tuple[str, ...] = ()
+    server: str = ""
+    content_type: str = ""
+    title: str = ""
+    expected: str = ""
+    tls: TlsFacts | None = None
+
+
+class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One TTL of a path; ``address`` is empty where nobody answered.
+
+    ``others`` are further addresses seen at this TTL (ECMP); ``labels`` MPLS labels.
+    """
+
+    ttl: int
+    address: str = ""
+    rtt_ms: float | None = None
+    sent: int = 1
+    received: int = 0
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    reply_ttl: int | None = None
+    labels: tuple[int, ...] = ()
+    others: tuple[str, ...] = ()
+    name: str = ""
+    asn: int | None = None
+    as_name: str = ""
+    country: str = ""
+
+
+class TraceFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="trace"):
+    """One trace towards an address, by ``method`` icmp, udp or tcp."""
+
+    method: str
+    reached: bool
+    hops: tuple[Hop, ...] = ()
+    rounds: int = 1
+
+
+Facts = IcmpFacts | TcpFacts | DnsFacts | HttpFacts | TraceFacts
+
+
+class Observation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The result of one check run.
+
+    ``check`` is the check's id (``host/kind``), ``at`` its start, ``took_ms`` how long it
+    ran, ``sent`` and ``received`` count packets or attempts, ``said_by`` is the address of
+    the router that refused, ``note`` is for people only.  ``stalled`` marks a sample taken
+    while our own event loop stood still.
+    """
+
+    check: str
+    at: Micros
+    outcome: Outcome
+    reason: Reason = Reason.NONE
+    rtt_ms: float | None = None
+    sent: int = 1
+    received: int = 0
+    took_ms: float = 0.0
+    address: str = ""
+    said_by: str = ""
+    stalled: bool = False
+    note: str = ""
+    vantage: str = "local"
+    facts: Facts | None = None
+
+
+# --- events ---------------------------------------------------------------------------
+
+
+class EventKind(StrEnum):
+    """Kinds of lines in the event log."""
+
+    TRANSITION = "transition"
+    FLAPPING = "flapping"
+    VANTAGE = "vantage"
+    PATH = "path"
+    ROUTE = "route"
+    HOSTING = "hosting"
+    GAP = "gap"
+    COLLECTOR = "collector"
+    WATCHLIST = "watchlist"
+    HEALTH = "health"
+    NOTE = "note"
+    ACK = "ack"
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line of the event log.
+
+    ``subject`` is ``host:ID``, ``check:ID``, ``network:ID``, ``vantage:NAME`` or
+    ``collector``.  ``old`` and ``new`` are states, phases or vantage healths.  A soft
+    transition has ``hard`` False.  ``evidence`` holds the observations that caused it, so
+    that it outlives the raw data; ``rule`` names the rule that fired.  ``since`` and
+    ``until`` bound a gap.  ``id`` is given by the cache.
+    """
+
+    at: Micros
+    kind: EventKind
+    subject: str
+    text: str
+    old: str = ""
+    new: str = ""
+    hard: bool = True
+    reason: Reason = Reason.NONE
+    rule: str = ""
+    since: Micros = 0
+    until: Micros = 0
+    evidence: tuple[Observation, ...] = ()
+    id: int = 0
+
+
+# --- current rows: what the board shows --------------------------------------------------
+
+
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What somebody said about a host, with source and ISO date; never merged with facts."""
+
+    source: str
+    date: str
+    hosted_in: str = ""
+    text: str = ""
+    link: str = ""
+
+
+class Hosting(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Measured hosting of an address.  ``country`` is the registry's, not a geolocation."""
+
+    address: str
+    prefix: str = ""
+    asn: int | None = None
+    as_name: str = ""
+    country: str = ""
+    inside: bool = False
+    how: str = ""
+    at: Micros = 0
+
+
+class Memory(msgspec.Struct, omit_defaults=True):
+    """What the judge must remember of a check between two observations."""
+
+    fails: int = 0
+    goods: int = 0
+    bads: int = 0
+    soft_since: Micros = 0
+    ring: int = 0
+    ring_at: int = 0
+    hard_times: list[Micros] = []
+    rtts: list[float] = []
+    rtt_slot: Micros = 0
+    first_fail: Micros = 0
+    recent: list[Observation] = []
+
+
+class CheckRow(msgspec.Struct, omit_defaults=True):
+    """Current row of a check.  ``beats`` holds one byte a run, newest last (see BEATS)."""
+
+    id: str
+    host: str
+    kind: Kind
+    label: str = ""
+    interval_s: float = 60.0
+    state: State = State.UNKNOWN
+    soft: State | None = None
+    since: Micros = 0
+    attempt: int = 0
+    stale: bool = False
+    flapping: bool = False
+    last: Observation | None = None
+    beats: bytes = b""
+    memory: Memory | None = None
+
+
+class HostRow(msgspec.Struct, omit_defaults=True):
+    """Current row of a host: everything one line of the hosts panel needs.
+
+    ``role`` is ``host`` or ``control``; ``side`` is ``far`` or ``near`` for a control.
+    ``state`` is the hard state; ``soft`` the state on probation, or None.  ``loss`` is the
+    fraction lost in the last round of each check.  ``removed`` marks one that left the
+    watchlist.
+    """
+
+    id: str
+    name: str
+    role: str = "host"
+    side: str = ""
+    address: str = ""
+    affiliation: str = ""
+    network: str = ""
+    historic: bool = False
+    claims: tuple[Claim, ...] = ()
+    hosting: Hosting | None = None
+    state: State = State.UNKNOWN
+    soft: State | None = None
+    since: Micros = 0
+    reason: Reason = Reason.NONE
+    why: str = ""
+    rtt_ms: float | None = None
+    loss: float | None = None
+    last_at: Micros = 0
+    stale: bool = False
+    flapping: bool = False
+    beats: bytes = b""
+    checks: tuple[str, ...] = ()
+    trace: str = ""
+    removed: bool = False
+
+
+class NetworkRow(msgspec.Struct, omit_defaults=True):
+    """Current row of a network: one line of the situation strip."""
+
+    id: str
+    name: str
+    timezone: str = "UTC"
+    prefixes: tuple[str, ...] = ()
+    origin_asns: tuple[int, ...] = ()
+    upstream_asns: tuple[int, ...] = ()
+    phase: Phase = Phase.UNKNOWN
+    since: Micros = 0
+    inside_up: int = 0
+    inside_known: int = 0
+    inside_total: int = 0
+    outside_up: int = 0
+    outside_total: int = 0
+    why: str = ""
+    removed: bool = False
+
+
+class VantageRow(msgspec.Struct, omit_defaults=True):
+    """Current row of a vantage: may what is seen from here be trusted?"""
+
+    id: str
+    health: Vantage = Vantage.UNKNOWN
+    since: Micros = 0
+    answering: int = 0
+    known: int = 0
+    total: int = 0
+    asns: int = 0
+    why: str = ""
+
+
+class CollectorRow(msgspec.Struct, omit_defaults=True):
+    """Current row of the collector: its own health, recorded like any other fact.
+
+    ``lag_*`` are milliseconds of event-loop lag over the last minute.  ``problem`` is one
+    sentence about what is wrong with the collector itself or its watchlist, or empty.
+    """
+
+    pid: int = 0
+    started: Micros = 0
+    beat: Micros = 0
+    stopped: Micros = 0
+    version: str = ""
+    watchlist: str = ""
+    watchlist_path: str = ""
+    watchlist_hash: str = ""
+    problem: str = ""
+    checks: int = 0
+    in_flight: int = 0
+    done: int = 0
+    missed: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    lag_p50_ms: float = 0.0
+    lag_p99_ms: float = 0.0
+    clock: str = "real"
+
+
+Row = CheckRow | HostRow | NetworkRow | VantageRow | CollectorRow
+
+# One byte a run in ``beats``: the letter of the state, lower case while soft.
+BEATS: Final[dict[State, str]] = {
+    State.UP: "U",
+    State.DEGRADED: "D",
+    State.DOWN: "X",
+    State.UNREACHABLE: "R",
+    State.UNKNOWN: "?",
+}
+BEATS_KEPT: Final = 60
+
+
+def subject_of(row: Row) -> str:
+    """The subject under which a current row is kept, e.g. ``host:ns1-kptc``."""
+    match row:
+        case CheckRow():
+            return f"check:{row.id}"
+        case HostRow():
+            return f"host:{row.id}"
+        case NetworkRow():
+            return f"network:{row.id}"
+        case VantageRow():
+            return f"vantage:{row.id}"
+        case CollectorRow():
+            return "collector"
+
+
+class Verdict(msgspec.Struct):
+    """What an assessment step changed: events in order, and the rows to keep."""
+
+    events: list[Event] = []
+    rows: dict[str, Row] = {}
+
+    def add(self, row: Row) -> None:
+        """Keep ``row`` as the newest of its subject."""
+        self.rows[subject_of(row)] = row
+
+
+# --- text from outside ---------------------------------------------------------------------
+
+
+def clean_text(value: object, limit: int = _MAX_TEXT) -> str:
+    """Make text from outside harmless: one line, printable, bounded in length.
+
+    Control characters, escape sequences, bidi overrides and zero-width characters become
+    ``·``; runs of combining marks are cut at four; what is longer than ``limit`` ends in
+    ``…``.  Bytes are read as UTF-8 with replacement.  See Unicode TR36 (security) and
+    TR9 (bidi).
+    """
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    if len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    out: list[str] = []
+    combining = 0
+    for char in text:
+        if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me"):
+            combining += 1
+            if combining > _MAX_COMBINING or not out:
+                continue
+            out.append(char)
+            continue
+        combining = 0
+        out.append(char if char.isprintable() else "·")
+    return "".join(out)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_ROW_TYPES: Final[dict[str, type[Any]]] = {
+    "check": CheckRow,
+    "host": HostRow,
+    "network": NetworkRow,
+    "vantage": VantageRow,
+    "collector": CollectorRow,
+}
+_ROW_DECODERS: Final = {
+    name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()
+}
+
+
+def encode(record: msgspec.Struct) -> bytes:
+    """MessagePack of a record, as the cache keeps it."""
+    return _ENCODER.encode(record)
+
+
+def decode_row(subject: str, blob: bytes) -> Row:
+    """The current row kept under ``subject``.
+
+    Raises msgspec.DecodeError (ValidationError) when the blob is not such a row.
+    """
+    row: Row = _ROW_DECODERS[subject.partition(":")[0]].decode(blob)
+    return row

@@ -1,0 +1,1 @@
+"""The desk: a Textual app that draws what the cache says."""

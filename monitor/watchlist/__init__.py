@@ -1,0 +1,1 @@
+"""What to watch: typed model, TOML loader with exact errors, bundled watchlists."""
