@@ -6,6 +6,7 @@ import importlib
 from typing import Final, Protocol
 
 from monitor.clock import Clock
+from monitor.probes.resolve import Resolver
 from monitor.records import Kind, Observation, Outcome, Reason, clean_text
 from monitor.watchlist.model import Check
 
@@ -36,11 +37,13 @@ REGISTRY: Final[dict[Kind, str]] = {
 class RealProber:
     """Real probes of every registered kind, each loaded when it is first asked for.
 
-    A kind is a class taking the clock; it is itself a :class:`Prober`.
+    A kind is a class taking the clock and the resolver, which all kinds share; it is
+    itself a :class:`Prober`.  ``resolver`` is for tests; without one the system's is used.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, resolver: Resolver | None = None) -> None:
         self._clock = clock
+        self._resolver = Resolver(clock) if resolver is None else resolver
         self._kinds: dict[Kind, Prober] = {}
 
     async def probe(self, check: Check) -> Observation:
@@ -61,7 +64,7 @@ class RealProber:
         found = self._kinds.get(kind)
         if found is None:
             module, _, name = REGISTRY[kind].partition(":")
-            found = getattr(importlib.import_module(module), name)(self._clock)
+            found = getattr(importlib.import_module(module), name)(self._clock, self._resolver)
             assert found is not None
             self._kinds[kind] = found
         return found
@@ -70,3 +73,4 @@ class RealProber:
         for kind in self._kinds.values():
             await kind.close()
         self._kinds.clear()
+        await self._resolver.close()
