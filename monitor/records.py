@@ -384,7 +384,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     ``collector``.  ``old`` and ``new`` are states, phases or vantage healths.  A soft
     transition has ``hard`` False.  ``evidence`` holds the observations that caused it, so
     that it outlives the raw data; ``rule`` names the rule that fired.  ``since`` and
-    ``until`` bound a gap.  ``id`` is given by the cache.
+    ``until`` bound a gap.  A ``quiet`` event is true but no news by itself: a soft step, a
+    first look, a check whose host says it better.  ``id`` is given by the cache.
     """
 
     at: Micros
@@ -399,6 +400,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     since: Micros = 0
     until: Micros = 0
     evidence: tuple[Observation, ...] = ()
+    quiet: bool = False
     id: int = 0
 
 
@@ -429,18 +431,32 @@ class Hosting(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Memory(msgspec.Struct, omit_defaults=True):
-    """What the judge must remember of a check between two observations."""
+    """What the judge must remember of a check between two observations.
+
+    ``fails`` and ``goods`` count trusted results in a row; ``bad_rounds`` holds the last
+    three rounds as bits (1 = degraded); ``ring`` the flap ring as bits, newest lowest, and
+    ``rounds`` how many it has seen; ``hard_times`` the recent hard changes; ``hours`` up to
+    24 hourly RTT medians, ``hour`` the running hour and ``samples`` its newest RTTs;
+    ``before`` and ``before_since`` the state before it became UNKNOWN; ``recent`` the
+    failing observations that would be the evidence of a transition.
+    """
 
     fails: int = 0
     goods: int = 0
-    bads: int = 0
-    soft_since: Micros = 0
-    ring: int = 0
-    ring_at: int = 0
-    hard_times: list[Micros] = []
-    rtts: list[float] = []
-    rtt_slot: Micros = 0
+    bad_rounds: int = 0
     first_fail: Micros = 0
+    good_at: Micros = 0
+    ring: int = 0
+    rounds: int = 0
+    last_seen: State | None = None
+    hard_times: list[Micros] = []
+    hours: list[float] = []
+    hour: int = 0
+    samples: list[float] = []
+    before: State | None = None
+    before_since: Micros = 0
+    flap_from: State | None = None
+    flap_since: Micros = 0
     recent: list[Observation] = []
 
 
@@ -468,8 +484,8 @@ class HostRow(msgspec.Struct, omit_defaults=True):
 
     ``role`` is ``host`` or ``control``; ``side`` is ``far`` or ``near`` for a control.
     ``state`` is the hard state; ``soft`` the state on probation, or None.  ``loss`` is the
-    fraction lost in the last round of each check.  ``removed`` marks one that left the
-    watchlist.
+    fraction lost in the last round of its main check.  ``before`` is the state it had when
+    it became UNKNOWN.  ``removed`` marks one that left the watchlist.
     """
 
     id: str
@@ -495,6 +511,8 @@ class HostRow(msgspec.Struct, omit_defaults=True):
     beats: bytes = b""
     checks: tuple[str, ...] = ()
     trace: str = ""
+    before: State | None = None
+    before_since: Micros = 0
     removed: bool = False
 
 
