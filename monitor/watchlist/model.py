@@ -114,6 +114,7 @@ class Host(msgspec.Struct, frozen=True):
     address: str
     role: str = "host"
     side: str = ""
+    near: tuple[str, ...] = ()
     affiliation: str = ""
     asn: int | None = None
     parents: tuple[str, ...] = ()
