@@ -1,0 +1,121 @@
+"""Between records and columns: what the writer binds and the reader gets back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from monitor.records import (
+    CheckRow,
+    Event,
+    EventKind,
+    Facts,
+    Memory,
+    Observation,
+    Outcome,
+    Reason,
+    Row,
+    decode_row,
+    encode,
+)
+
+LOCAL: Final = "local"
+OBSERVED: Final = (
+    "check_id, at, outcome, reason, rtt_ms, sent, received, took_ms, address, said_by,"
+    " stalled, note, vantage, facts"
+)
+EVENT: Final = (
+    "at, kind, subject, old, new, hard, reason, rule, text, since, until, quiet, evidence, id"
+)
+# What a decoder raises on a record that is not what it should be.
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, LookupError, TypeError)
+
+_FACTS: Final[msgspec.msgpack.Decoder[Facts]] = msgspec.msgpack.Decoder(Facts)
+_EVIDENCE: Final = msgspec.msgpack.Decoder(tuple[Observation, ...])
+_MEMORY: Final = msgspec.msgpack.Decoder(Memory)
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+def facts_blob(facts: Facts | None) -> bytes | None:
+    """MessagePack of the details of an observation."""
+    return None if facts is None else encode(facts)
+
+
+def observation_of(row: tuple[Any, ...]) -> Observation:
+    """The observation in a row of the columns OBSERVED; raises one of UNREADABLE."""
+    check, at, outcome, reason, rtt, sent, received, took, address, said_by = row[:10]
+    stalled, note, vantage, facts = row[10:]
+    return Observation(
+        check=check,
+        at=at,
+        outcome=Outcome(outcome),
+        reason=Reason.NONE if reason is None else Reason(reason),
+        rtt_ms=rtt,
+        sent=sent,
+        received=received,
+        took_ms=took or 0.0,
+        address=address or "",
+        said_by=said_by or "",
+        stalled=bool(stalled),
+        note=note or "",
+        vantage=LOCAL if vantage is None else vantage,
+        facts=None if facts is None else _FACTS.decode(facts),
+    )
+
+
+def event_columns(event: Event) -> tuple[Any, ...]:
+    """The columns EVENT without the id, which the cache gives."""
+    evidence = _ENCODER.encode(event.evidence) if event.evidence else None
+    return (
+        event.at,
+        event.kind.value,
+        event.subject,
+        event.old,
+        event.new,
+        int(event.hard),
+        event.reason.value,
+        event.rule,
+        event.text,
+        event.since,
+        event.until,
+        int(event.quiet),
+        evidence,
+    )
+
+
+def event_of(row: tuple[Any, ...]) -> Event:
+    """The event in a row of the columns EVENT; raises one of UNREADABLE."""
+    at, kind, subject, old, new, hard, reason, rule, text, since, until = row[:11]
+    quiet, evidence, no = row[11:]
+    return Event(
+        at=at,
+        kind=EventKind(kind),
+        subject=subject,
+        text=text,
+        old=old,
+        new=new,
+        hard=bool(hard),
+        reason=Reason(reason),
+        rule=rule,
+        since=since,
+        until=until,
+        quiet=bool(quiet),
+        evidence=() if evidence is None else _EVIDENCE.decode(evidence),
+        id=no,
+    )
+
+
+def row_blobs(row: Row) -> tuple[bytes, bytes | None]:
+    """The record of a current row without the judge's memory, and that memory."""
+    if isinstance(row, CheckRow) and row.memory is not None:
+        return encode(msgspec.structs.replace(row, memory=None)), encode(row.memory)
+    return encode(row), None
+
+
+def row_of(subject: str, record: bytes, memory: bytes | None = None) -> Row:
+    """The current row kept under ``subject``; raises one of UNREADABLE."""
+    row = decode_row(subject, record)
+    if memory is not None and isinstance(row, CheckRow):
+        row.memory = _MEMORY.decode(memory)
+    return row

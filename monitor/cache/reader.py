@@ -1,0 +1,229 @@
+"""Reading a cache while another process writes it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from monitor.cache import codec
+from monitor.cache.schema import CacheError, open_reading, side_files, speaking_of
+from monitor.records import Event, EventKind, Micros, Observation, Row
+
+T = TypeVar("T")
+
+_MAX_TIME: Final = 2**63 - 1
+
+_BEHIND: Final = (
+    "SELECT c.id FROM traces AS t JOIN checks AS c ON c.no = t.check_no WHERE EXISTS ("
+    "SELECT 1 FROM hops AS h WHERE h.check_no = t.check_no AND h.at = t.at"
+    " AND h.address = (SELECT no FROM words WHERE word = ?))"
+)
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far somebody has read; the default is nothing at all."""
+
+    version: int = 0
+    event: int = 0
+
+
+class Changes(msgspec.Struct):
+    """What is new since a cursor; go on from ``cursor``.
+
+    ``more`` says that further events are waiting.  ``bad`` counts records that could not
+    be read and were left out.  ``fresh`` says that the file was replaced: these rows and
+    events stand for everything shown before.
+    """
+
+    rows: list[Row]
+    events: list[Event]
+    cursor: Cursor
+    more: bool
+    bad: int = 0
+    fresh: bool = False
+
+
+class Reader:
+    """A read-only connection with short transactions; for one thread at a time.
+
+    Every method raises CacheError.  ``bad`` counts all records that could not be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing cache; raises CacheMissing when there is none, or CacheError."""
+        self.bad = 0
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        self._db, self._still = open_reading(self._path)
+        with speaking_of(self._path):
+            self._inode = self._path.stat().st_ino
+        self._seen: tuple[int, Cursor] | None = None
+        return self._db
+
+    def _ready(self) -> tuple[sqlite3.Connection, bool]:
+        """The connection, and whether it had to be opened anew on another file."""
+        if self._db is not None:
+            with speaking_of(self._path):
+                inode = self._path.stat().st_ino
+            if inode == self._inode and not (
+                self._still and side_files(self._path)[0].exists()
+            ):
+                return self._db, False
+            self.close()
+            return self._open(), inode != self._inode
+        return self._open(), False
+
+    @contextmanager
+    def _reading(self, db: sqlite3.Connection) -> Iterator[None]:
+        """One short read transaction: one state of the file for several statements."""
+        with speaking_of(self._path):
+            db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if db.in_transaction:
+                    db.execute("COMMIT")
+
+    def _each(self, make: Callable[..., T], rows: Iterable[tuple[Any, ...]]) -> list[T]:
+        out: list[T] = []
+        for row in rows:
+            try:
+                out.append(make(row))
+            except codec.UNREADABLE:
+                self.bad += 1
+        return out
+
+    def changes(self, cursor: Cursor, event_limit: int = 500) -> Changes:
+        """Rows changed and events added since ``cursor``, events oldest first.
+
+        From ``Cursor()`` it gives all rows and the newest ``event_limit`` events.  The
+        judge's memory is left out of check rows: see :meth:`row`.  When nothing was
+        committed since, it costs one ``PRAGMA data_version`` and reads no table.
+        """
+        db, fresh = self._ready()
+        if fresh:
+            cursor = Cursor()
+        with speaking_of(self._path):
+            version = db.execute("PRAGMA data_version").fetchall()[0][0]
+        if self._seen == (version, cursor):
+            return Changes([], [], cursor, more=False)
+        before = self.bad
+        with self._reading(db):
+            changed = db.execute(
+                "SELECT subject, record, version FROM current WHERE version > ?",
+                (cursor.version,),
+            ).fetchall()
+            said = _new_events(db, cursor, event_limit)
+        more = len(said) > event_limit
+        said = said[:event_limit]
+        rows = self._each(lambda row: codec.row_of(row[0], row[1]), changed)
+        events = self._each(codec.event_of, said)
+        reached = Cursor(
+            version=max((row[2] for row in changed), default=cursor.version),
+            event=said[-1][-1] if said else cursor.event,
+        )
+        if not more:
+            self._seen = (version, reached)
+        return Changes(rows, events, reached, more, self.bad - before, fresh)
+
+    def row(self, subject: str) -> Row | None:
+        """The current row of a subject, a check's with its memory; None if unknown."""
+        db, _ = self._ready()
+        with speaking_of(self._path):
+            found = db.execute(
+                "SELECT c.subject, c.record, m.record FROM current AS c"
+                " LEFT JOIN memories AS m ON m.subject = c.subject WHERE c.subject = ?",
+                (subject,),
+            ).fetchall()
+        return next(iter(self._each(lambda row: codec.row_of(*row), found)), None)
+
+    def events(
+        self,
+        *,
+        before: int | None = None,
+        limit: int = 200,
+        subject: str | None = None,
+        kinds: frozenset[EventKind] | None = None,
+        hard_only: bool = False,
+    ) -> list[Event]:
+        """Events with an id below ``before``, newest first."""
+        where = ["id < ?"]
+        values: list[Any] = [_MAX_TIME if before is None else before]
+        if subject is not None:
+            where.append("subject = ?")
+            values.append(subject)
+        if kinds is not None:
+            where.append(f"kind IN ({','.join('?' * len(kinds))})")
+            values.extend(sorted(kinds))
+        if hard_only:
+            where.append("hard = 1")
+        query = (
+            f"SELECT {codec.EVENT} FROM events WHERE {' AND '.join(where)}"  # noqa: S608 - values are bound
+            " ORDER BY id DESC LIMIT ?"
+        )
+        db, _ = self._ready()
+        with speaking_of(self._path):
+            found = db.execute(query, (*values, limit)).fetchall()
+        return self._each(codec.event_of, found)
+
+    def observations(
+        self, check: str, *, since: Micros = 0, until: Micros | None = None, limit: int = 500
+    ) -> list[Observation]:
+        """Observations of a check with ``since <= at < until``, newest first."""
+        db, _ = self._ready()
+        with speaking_of(self._path):
+            found = db.execute(
+                f"SELECT {codec.OBSERVED} FROM observed"  # noqa: S608 - column names of our own
+                " WHERE check_no = (SELECT no FROM checks WHERE id = ?)"
+                " AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?",
+                (check, since, _MAX_TIME if until is None else until, limit),
+            ).fetchall()
+        return self._each(codec.observation_of, found)
+
+    def hosts_behind(self, hop: str) -> list[str]:
+        """Ids of the hosts whose latest trace, of any of their checks, passes ``hop``."""
+        db, _ = self._ready()
+        with speaking_of(self._path):
+            found = db.execute(_BEHIND, (hop,)).fetchall()
+        return sorted({str(check).partition("/")[0] for (check,) in found})
+
+    def size(self) -> int:
+        """Bytes on disk, the write-ahead log included."""
+        total = 0
+        for path in (self._path, side_files(self._path)[0]):
+            try:
+                total += path.stat().st_size
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise CacheError(
+                    f"the cache {path} cannot be seen ({error.strerror})"
+                ) from error
+        return total
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+
+def _new_events(db: sqlite3.Connection, cursor: Cursor, limit: int) -> list[tuple[Any, ...]]:
+    """Events after the cursor, oldest first, one more than ``limit`` if there are more."""
+    if cursor == Cursor():
+        newest = db.execute(
+            f"SELECT {codec.EVENT} FROM events ORDER BY id DESC LIMIT ?",  # noqa: S608 - column names of our own
+            (limit,),
+        ).fetchall()
+        return newest[::-1]
+    return db.execute(
+        f"SELECT {codec.EVENT} FROM events WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608 - column names of our own
+        (cursor.event, limit + 1),
+    ).fetchall()

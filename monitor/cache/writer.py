@@ -1,0 +1,279 @@
+"""The one writer of a cache file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from monitor.cache import codec
+from monitor.cache.intern import Dictionary
+from monitor.cache.purge import Purge
+from monitor.cache.says import Request
+from monitor.cache.schema import (
+    CacheError,
+    CacheFull,
+    CacheLocked,
+    CacheMissing,
+    CacheRefused,
+    open_writing,
+    side_files,
+    speaking_of,
+    transaction,
+)
+from monitor.records import Event, Micros, Observation, Row, TraceFacts
+
+# Readers keep their transactions short, so the log starts over at every checkpoint; a
+# stuck one is waited for only this often.
+WAL_CAP_BYTES: Final = 64 * 1024 * 1024
+
+_INSERT_OBSERVATION: Final = (
+    "INSERT OR IGNORE INTO observations (check_no, at, outcome, reason, rtt_ms, sent, received,"
+    " took_ms, address, said_by, stalled, vantage, note, facts)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_INSERT_EVENT: Final = (
+    "INSERT INTO events (at, kind, subject, old, new, hard, reason, rule, text, since, until,"
+    " quiet, evidence) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_UPSERT_ROW: Final = (
+    "INSERT INTO current (subject, version, record) VALUES (?,?,?)"
+    " ON CONFLICT (subject) DO UPDATE SET version = excluded.version, record = excluded.record"
+)
+_UPSERT_MEMORY: Final = (
+    "INSERT INTO memories (subject, record) VALUES (?,?)"
+    " ON CONFLICT (subject) DO UPDATE SET record = excluded.record"
+)
+_UPSERT_TRACE: Final = (
+    "INSERT INTO traces (check_no, at) VALUES (?,?)"
+    " ON CONFLICT (check_no) DO UPDATE SET at = max(at, excluded.at)"
+)
+
+
+class Writer:
+    """Writes observations, events and current rows; one a cache file.
+
+    Synchronous, and usable from one thread at a time.  After an error nothing of that call
+    is kept, and the same call may be made again once the cause is gone.  ``bad`` counts
+    the kept rows that could not be read back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the cache, made 0600 if it is not there; raises CacheError."""
+        self.bad = 0
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        self._open(create=True)
+
+    def _open(self, *, create: bool) -> sqlite3.Connection:
+        db = open_writing(self._path, create=create)
+        with speaking_of(self._path):
+            self._inode = self._path.stat().st_ino
+        self._db = db
+        self._checks = Dictionary(db, "checks", "id")
+        self._words = Dictionary(db, "words", "word")
+        self._purge = Purge(db)
+        self._patience = WAL_CAP_BYTES
+        return db
+
+    def _ready(self) -> sqlite3.Connection:
+        """The connection, opened again after an error of the system; raises CacheError."""
+        if self._db is None:
+            return self._open(create=False)
+        with speaking_of(self._path):
+            inode = self._path.stat().st_ino
+        if inode != self._inode:
+            raise CacheMissing(f"the cache {self._path} was replaced by another file")
+        return self._db
+
+    def _failed(self, error: CacheError) -> None:
+        """Leave nothing of a failed transaction in memory, nor a connection beyond repair."""
+        self._checks.clear()
+        self._words.clear()
+        if self._db is not None and not isinstance(
+            error, CacheLocked | CacheFull | CacheRefused | CacheMissing
+        ):
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    def commit(
+        self,
+        observations: Sequence[Observation],
+        events: Sequence[Event],
+        rows: Mapping[str, Row],
+    ) -> list[Event]:
+        """Keep all of it in one transaction; returns the events with their ids.
+
+        Of two observations of one check at one time the first is kept, so that what a desk
+        has shown as evidence never changes.  A row replaces the one of its subject.  All
+        rows of a commit carry one version, higher than any before.  Raises CacheError, and
+        then nothing is kept.
+        """
+        try:
+            db = self._ready()
+            with speaking_of(self._path):
+                kept = self._write(db, observations, events, rows)
+        except CacheError as error:
+            self._failed(error)
+            raise
+        self._cap_log(db)
+        return kept
+
+    def _write(
+        self,
+        db: sqlite3.Connection,
+        observations: Sequence[Observation],
+        events: Sequence[Event],
+        rows: Mapping[str, Row],
+    ) -> list[Event]:
+        # Encoded before the lock is taken: people's requests wait for it.
+        facts = [codec.facts_blob(seen.facts) for seen in observations]
+        said = [codec.event_columns(event) for event in events]
+        blobs = [(subject, *codec.row_blobs(row)) for subject, row in rows.items()]
+        kept: list[Event] = []
+        with transaction(db):
+            self._write_observations(db, observations, facts)
+            for event, columns in zip(events, said, strict=True):
+                number = db.execute(_INSERT_EVENT, columns).lastrowid
+                kept.append(msgspec.structs.replace(event, id=number))
+            if blobs:
+                self._write_rows(db, blobs)
+        return kept
+
+    def _write_observations(
+        self,
+        db: sqlite3.Connection,
+        observations: Sequence[Observation],
+        facts: Sequence[bytes | None],
+    ) -> None:
+        plain: list[tuple[Any, ...]] = []
+        for seen, blob in zip(observations, facts, strict=True):
+            columns = self._columns(seen, blob)
+            if isinstance(seen.facts, TraceFacts):
+                # In order with the others: a later one may be its duplicate.
+                db.executemany(_INSERT_OBSERVATION, plain)
+                plain.clear()
+                if db.execute(_INSERT_OBSERVATION, columns).rowcount == 1:
+                    self._write_hops(db, columns[0], seen.at, seen.facts)
+            else:
+                plain.append(columns)
+        db.executemany(_INSERT_OBSERVATION, plain)
+
+    def _columns(self, seen: Observation, facts: bytes | None) -> tuple[Any, ...]:
+        word = self._words.number
+        return (
+            self._checks.number(seen.check),
+            seen.at,
+            word(seen.outcome.value),
+            word(seen.reason.value),
+            seen.rtt_ms,
+            seen.sent,
+            seen.received,
+            seen.took_ms,
+            word(seen.address) if seen.address else None,
+            word(seen.said_by) if seen.said_by else None,
+            int(seen.stalled),
+            None if seen.vantage == codec.LOCAL else word(seen.vantage),
+            seen.note or None,
+            facts,
+        )
+
+    def _write_hops(
+        self, db: sqlite3.Connection, check_no: int, at: Micros, trace: TraceFacts
+    ) -> None:
+        passed = {
+            (check_no, at, self._words.number(address), hop.ttl)
+            for hop in trace.hops
+            for address in (hop.address, *hop.others)
+            if address
+        }
+        db.execute(_UPSERT_TRACE, (check_no, at))
+        db.executemany(
+            "INSERT INTO hops (check_no, at, address, ttl) VALUES (?,?,?,?)", sorted(passed)
+        )
+
+    def _write_rows(
+        self, db: sqlite3.Connection, blobs: list[tuple[str, bytes, bytes | None]]
+    ) -> None:
+        newest = db.execute("SELECT max(version) FROM current").fetchall()[0][0]
+        version = (newest or 0) + 1
+        db.executemany(_UPSERT_ROW, [(subject, version, row) for subject, row, _ in blobs])
+        db.executemany(
+            _UPSERT_MEMORY, [(subject, memory) for subject, _, memory in blobs if memory]
+        )
+
+    def _cap_log(self, db: sqlite3.Connection) -> None:
+        """Start the log over by force once it has grown past its cap."""
+        try:
+            size = side_files(self._path)[0].stat().st_size
+        except OSError:
+            return
+        if size < self._patience:
+            return
+        # A checkpoint that fails costs nothing: what was committed stands in the log.
+        with suppress(sqlite3.Error):
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._patience = max(WAL_CAP_BYTES, size + WAL_CAP_BYTES // 4)
+
+    def rows(self) -> dict[str, Row]:
+        """All current rows by subject, each check's with its memory; raises CacheError."""
+        with speaking_of(self._path):
+            found = (
+                self._ready()
+                .execute(
+                    "SELECT c.subject, c.record, m.record FROM current AS c"
+                    " LEFT JOIN memories AS m ON m.subject = c.subject ORDER BY c.subject"
+                )
+                .fetchall()
+            )
+        rows: dict[str, Row] = {}
+        for subject, record, memory in found:
+            try:
+                rows[subject] = codec.row_of(subject, record, memory)
+            except codec.UNREADABLE:
+                self.bad += 1
+        return rows
+
+    def requests(self, after: int) -> list[Request]:
+        """What people asked since request ``after``, oldest first; raises CacheError."""
+        with speaking_of(self._path):
+            found = (
+                self._ready()
+                .execute(
+                    "SELECT id, at, who, verb, subject, argument FROM requests"
+                    " WHERE id > ? ORDER BY id LIMIT 1000",
+                    (after,),
+                )
+                .fetchall()
+            )
+        return [Request(*row) for row in found]
+
+    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
+        """Delete one slice of raw observations and requests older than ``now - keep``.
+
+        Returns how many rows went, 0 when none is left.  Raises CacheError.
+        """
+        try:
+            db = self._ready()
+            with speaking_of(self._path):
+                gone = self._purge.slice(now - keep, slice_rows)
+        except CacheError as error:
+            self._failed(error)
+            raise
+        self._cap_log(db)
+        return gone
+
+    def close(self) -> None:
+        """Fold the log into the file and close it."""
+        if self._db is None:
+            return
+        # A full disk or a reader in the way: the log stays beside the file, nothing is lost.
+        with suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._db.close()
+        self._db = None
