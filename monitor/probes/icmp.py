@@ -206,9 +206,9 @@ class EchoEngine:
 class IcmpProbe:
     """Echo bursts.  A prober of :mod:`monitor.probes.base`."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, resolver: Resolver | None = None) -> None:
         self._clock = clock
-        self._resolver = Resolver(clock)
+        self._resolver = Resolver(clock) if resolver is None else resolver
         self._engines = {
             4: EchoEngine(socket.AF_INET, clock),
             6: EchoEngine(socket.AF_INET6, clock),
@@ -220,24 +220,24 @@ class IcmpProbe:
         started, begun = self._clock.wall(), self._clock.monotonic()
         found = await self._resolver.address(check.address, check.family, check.timeout_s)
         if not found.address:
-            seen = _unresolved(check, found)
+            seen = unresolved(check, found)
         else:
             try:
                 target = target_of(found.address)
                 engine = self._engines[target.version]
                 seen = _judge(check, await engine.burst(target, check.params, check.timeout_s))
             except LocalFailureError as failure:
-                seen = _could_not(check, found.address, failure)
+                seen = could_not(check, found.address, failure)
         took = (self._clock.monotonic() - begun) * 1000
         return msgspec.structs.replace(seen, at=started, took_ms=round(took, 3))
 
     async def close(self) -> None:
         for engine in self._engines.values():
             engine.close()
-        await self._resolver.close()
 
 
-def _unresolved(check: Check, found: Resolved) -> Observation:
+def unresolved(check: Check, found: Resolved) -> Observation:
+    """The observation of a check whose name gave no address; its start is left open."""
     return Observation(
         check=check.id,
         at=0,
@@ -249,7 +249,8 @@ def _unresolved(check: Check, found: Resolved) -> Observation:
     )
 
 
-def _could_not(check: Check, address: str, failure: LocalFailureError) -> Observation:
+def could_not(check: Check, address: str, failure: LocalFailureError) -> Observation:
+    """The observation of a check our own machine could not run; its start is left open."""
     return Observation(
         check=check.id,
         at=0,
@@ -266,7 +267,7 @@ def _judge(check: Check, burst: Burst) -> Observation:
     """What a burst amounts to.  A packet that could not be sent is not a lost one."""
     sent = len(burst.echoes)
     if not sent and burst.failure is not None:
-        return _could_not(check, burst.target.text, burst.failure)
+        return could_not(check, burst.target.text, burst.failure)
     rtts = tuple(None if echo.rtt is None else round(echo.rtt, 3) for echo in burst.echoes)
     answered = [rtt for rtt in rtts if rtt is not None]
     outcome, reason, said_by, note = Outcome.OK, Reason.NONE, "", ""
