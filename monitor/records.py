@@ -552,7 +552,8 @@ class VantageRow(msgspec.Struct, omit_defaults=True):
 class CollectorRow(msgspec.Struct, omit_defaults=True):
     """Current row of the collector: its own health, recorded like any other fact.
 
-    ``lag_*`` are milliseconds of event-loop lag over the last minute.  ``problem`` is one
+    ``lag_*`` are milliseconds of event-loop lag over the last minute.  ``timezone`` is the
+    desk's own (empty: the machine's); ``by_desk`` that a desk started it.  ``problem`` is one
     sentence about what is wrong with the collector itself or its watchlist, or empty.
     """
 
@@ -564,6 +565,7 @@ class CollectorRow(msgspec.Struct, omit_defaults=True):
     watchlist: str = ""
     watchlist_path: str = ""
     watchlist_hash: str = ""
+    timezone: str = ""
     problem: str = ""
     checks: int = 0
     in_flight: int = 0
@@ -574,6 +576,7 @@ class CollectorRow(msgspec.Struct, omit_defaults=True):
     lag_p50_ms: float = 0.0
     lag_p99_ms: float = 0.0
     clock: str = "real"
+    by_desk: bool = False
 
 
 Row = CheckRow | HostRow | NetworkRow | VantageRow | CollectorRow

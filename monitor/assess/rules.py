@@ -1,0 +1,45 @@
+"""The constants of judgement, in one place, each with its source (DESIGN section 4)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from monitor.records import HOUR, MINUTE, SECOND, Micros
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """Every threshold that a verdict depends on.  Times are Micros unless named ``_s``."""
+
+    # own vantage (DESIGN 4.1)
+    round: Micros = 10 * SECOND
+    vantage_share: float = 0.6
+    vantage_rounds: int = 2
+    vantage_min_controls: int = 4
+    vantage_min_asns: int = 3
+    recheck: Micros = 60 * SECOND
+    # soft and hard (DESIGN 4.2)
+    attempts: int = 3
+    retry_s: float = 15.0
+    goods_to_recover: int = 2
+    loss: float = 0.20
+    slow_factor: float = 1.5
+    # Under this the difference is scheduling noise, on a LAN above all.
+    slow_floor_ms: float = 5.0
+    slow_min_hours: int = 3
+    back_off_after: Micros = 30 * MINUTE
+    back_off_s: float = 300.0
+    # flapping (Icinga 2, checkable-flapping.cpp; the wall-clock rule is our own)
+    flap_slots: int = 20
+    flap_start: float = 30.0
+    flap_stop: float = 20.0
+    flicker_count: int = 6
+    flicker_span: Micros = 6 * HOUR
+    # staleness and gaps (DESIGN 4.9)
+    stale_intervals: float = 2.5
+    clock_jump: Micros = 5 * SECOND
+    evidence_kept: int = 6
+
+
+RULES: Final = Rules()

@@ -1,0 +1,274 @@
+"""The command line: parses, wires, starts; no logic."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TextIO
+
+import platformdirs
+
+from monitor import __version__
+
+if TYPE_CHECKING:
+    from monitor.records import CollectorRow
+    from monitor.watchlist.bundled import Source
+    from monitor.watchlist.model import Watchlist
+
+EXIT_USAGE: Final = 2
+
+
+class Refused(Exception):  # noqa: N818 - it is said to people, not raised at programmers
+    """One clear sentence for people; the command ends with exit code 2."""
+
+
+def config_dir() -> Path:
+    """Where the user's watchlist, themes and keymap live."""
+    return Path(os.environ.get("WATCHDESK_CONFIG") or platformdirs.user_config_dir("watchdesk"))
+
+
+def default_cache() -> Path:
+    """Where the state cache lives when ``--cache`` does not say."""
+    return Path(platformdirs.user_state_dir("watchdesk")) / "cache.db"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    top = argparse.ArgumentParser(
+        prog="watchdesk",
+        description="A terminal situation monitor. Without a command it opens the desk.",
+    )
+    top.add_argument("--version", action="version", version=f"watchdesk {__version__}")
+    _shared(top)
+    _desk_options(top)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    add = commands.add_parser
+    check = add("check", help="look at everything once and print what was found")
+    _shared(check)
+    check.add_argument("--json", action="store_true", help="print JSON with every raw fact")
+    collect = add("collect", help="run the collector without a desk (for a service)")
+    _shared(collect)
+    collect.add_argument("--stop", action="store_true", help="stop the running collector")
+    collect.add_argument("--by-desk", action="store_true", help=argparse.SUPPRESS)
+    validate = add("validate", help="check a watchlist file and sum it up")
+    validate.add_argument("file", help="a watchlist file, or the name of a bundled one")
+    init = add("init", help="write a commented watchlist to start from")
+    init.add_argument("file", nargs="?", type=Path, help="where (default: the user's own)")
+    init.add_argument("--force", action="store_true", help="replace a file that is there")
+    doctor = add("doctor", help="say what this machine permits, with the remedy for each lack")
+    _shared(doctor)
+    return top
+
+
+def _shared(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-w",
+        "--watchlist",
+        default=argparse.SUPPRESS,
+        metavar="FILE|NAME",
+        help="a watchlist file or a bundled name (default: your own, else north-korea)",
+    )
+    command.add_argument(
+        "--cache",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="the state cache (default: the platform's state folder)",
+    )
+
+
+def _desk_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--theme", metavar="NAME", help="theme to start with")
+    command.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+
+
+def _open(name: str | None) -> tuple[Watchlist, Source]:
+    from monitor.watchlist.bundled import resolve  # noqa: PLC0415
+
+    source = resolve(name, config_dir())
+    return source.load(), source
+
+
+def _check(options: argparse.Namespace) -> int:
+    from monitor.clock import RealClock  # noqa: PLC0415
+    from monitor.collect.once import look_once  # noqa: PLC0415
+    from monitor.probes.base import RealProber  # noqa: PLC0415
+    from monitor.report import look  # noqa: PLC0415
+
+    watchlist, _ = _open(options.watchlist)
+    shown = Progress(sys.stderr)
+
+    async def run() -> look.LookReport:
+        clock = RealClock()
+        prober = RealProber(clock)
+        try:
+            return await look_once(watchlist, prober, clock, shown.step)
+        finally:
+            await prober.close()
+
+    report = asyncio.run(run())
+    shown.clear()
+    if options.json:
+        print(look.as_json(report))
+    else:
+        from rich.console import Console  # noqa: PLC0415
+
+        look.print_table(report, Console(highlight=False))
+    return look.exit_code(report)
+
+
+class Progress:
+    """One line on a terminal's stderr that says how far a long look has come."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = stream.isatty()
+
+    def step(self, done: int, total: int, name: str) -> None:
+        if self._shown:
+            self._stream.write(f"\r\x1b[K{done} of {total}  {name}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from monitor.collect import service  # noqa: PLC0415
+
+    if options.stop:
+        try:
+            pid = service.stop(options.cache)
+        except TimeoutError as error:
+            raise Refused(f"the collector (process {error}) does not stop; kill it") from error
+        print(f"stopped the collector (process {pid})" if pid else "no collector was running")
+        return 0
+    watchlist, source = _open(options.watchlist)
+    from monitor.watchlist.follow import Follower  # noqa: PLC0415
+
+    def said(text: str) -> None:
+        print(f"watchdesk: {text}", file=sys.stderr, flush=True)
+
+    if not options.by_desk:
+        said(f"collecting {watchlist.name} into {options.cache}; stop with ctrl+c")
+    try:
+        service.serve(
+            watchlist,
+            Follower(source, watchlist.hash),
+            options.cache,
+            by_desk=options.by_desk,
+            said=said,
+        )
+    except service.AlreadyCollecting as error:
+        raise Refused(
+            f"process {error.pid} already collects into {options.cache};"
+            " use its data with 'watchdesk', or stop it with 'watchdesk collect --stop'"
+        ) from error
+    return 0
+
+
+def _desk(options: argparse.Namespace) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused(
+            "the desk needs a terminal; use 'watchdesk check' for one look"
+            " or 'watchdesk collect' to keep collecting"
+        )
+    from monitor.collect import launch  # noqa: PLC0415
+    from monitor.tui.app import run_desk  # noqa: PLC0415
+
+    if options.watchlist is not None:
+        _open(options.watchlist)
+    try:
+        launch.ensure_collector(options.cache, options.watchlist)
+    except launch.NotStarted as error:
+        raise Refused(str(error)) from error
+    row = _collector_row(options.cache)
+    if options.watchlist is not None and row is not None:
+        _same_watchlist(options.watchlist, row)
+    presence = launch.Presence(options.cache)
+    code = run_desk(
+        options.cache, config_dir=config_dir(), theme=options.theme, ascii_only=options.ascii
+    )
+    presence.leave(stop_collector=code == 0 and row is not None and row.by_desk)
+    return code
+
+
+def _collector_row(cache: Path) -> CollectorRow | None:
+    from monitor.cache.reader import Reader  # noqa: PLC0415
+    from monitor.records import CollectorRow  # noqa: PLC0415
+
+    reader = Reader(cache)
+    try:
+        row = reader.row("collector")
+    finally:
+        reader.close()
+    return row if isinstance(row, CollectorRow) else None
+
+
+def _same_watchlist(asked: str, running: CollectorRow) -> None:
+    watchlist, _ = _open(asked)
+    if watchlist.name != running.watchlist:
+        raise Refused(
+            f"the running collector watches {running.watchlist}, not {watchlist.name}; stop it"
+            " with 'watchdesk collect --stop', or give this desk its own cache with --cache"
+        )
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from monitor.watchlist.describe import summary  # noqa: PLC0415
+
+    watchlist, _ = _open(options.file)
+    print(summary(watchlist))
+    return 0
+
+
+def _init(options: argparse.Namespace) -> int:
+    from monitor.watchlist.template import init  # noqa: PLC0415
+
+    path = options.file or config_dir() / "watchlist.toml"
+    init(path, force=options.force)
+    print(f"wrote {path}; edit it, then run 'watchdesk validate {path}'")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from monitor import doctor  # noqa: PLC0415
+
+    findings = asyncio.run(doctor.examine(options.cache, config_dir()))
+    print("\n".join(doctor.lines(findings)))
+    return doctor.exit_code(findings)
+
+
+_COMMANDS = {
+    "desk": _desk,
+    "check": _check,
+    "collect": _collect,
+    "validate": _validate,
+    "init": _init,
+    "doctor": _doctor,
+}
+
+
+def main() -> int:
+    """Entry point: every expected failure is one sentence on stderr and an exit code."""
+    options = parser().parse_args()
+    options.watchlist = getattr(options, "watchlist", None)
+    options.cache = getattr(options, "cache", None) or default_cache()
+    from monitor.cache.schema import CacheError  # noqa: PLC0415
+    from monitor.watchlist.errors import WatchlistError  # noqa: PLC0415
+
+    try:
+        return _COMMANDS[options.command or "desk"](options)
+    except (WatchlistError, CacheError, Refused) as error:
+        print(f"watchdesk: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return EXIT_USAGE

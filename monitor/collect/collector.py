@@ -1,0 +1,362 @@
+"""The collector: looks when it is time, has it judged, has it remembered.
+
+One per cache.  Everything that can be slow or fail stands behind a protocol: the prober,
+the clock, the store, the watchlist's follower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from monitor import __version__
+from monitor.assess.assessor import Assessor
+from monitor.assess.check import ended
+from monitor.assess.pace import retry_after
+from monitor.assess.rules import RULES
+from monitor.cache.says import Request
+from monitor.clock import Clock
+from monitor.collect.budget import PrefixBudget, area_of, cost_of
+from monitor.collect.health import ClockWatch, LagMeter
+from monitor.collect.schedule import Schedule
+from monitor.collect.sink import BATCH_S, Sink
+from monitor.probes.base import VANTAGE, Prober
+from monitor.records import (
+    DAY,
+    SECOND,
+    CollectorRow,
+    Event,
+    EventKind,
+    Observation,
+    Outcome,
+    Reason,
+    Row,
+    Vantage,
+    Verdict,
+)
+from monitor.watchlist.errors import WatchlistError
+from monitor.watchlist.model import Check, Host, Watchlist
+
+RAW_KEPT: Final = 7 * DAY
+# How long a probe may outlive its own timeout before it counts as hung.
+GRACE_S: Final = 10.0
+_IDLE_WAIT_S: Final = 0.5
+_HEALTH_S: Final = 2.0
+_FOLLOW_S: Final = 2.0
+_PURGE_S: Final = 30.0
+
+
+class Follows(Protocol):
+    """Says when the watchlist has changed (``monitor.watchlist.follow.Follower``)."""
+
+    def changed(self) -> Watchlist | WatchlistError | None: ...
+
+
+class Collector:
+    """Runs a watchlist's checks until cancelled or asked to stop."""
+
+    def __init__(
+        self,
+        watchlist: Watchlist,
+        prober: Prober,
+        clock: Clock,
+        sink: Sink,
+        rows: Mapping[str, Row],
+        *,
+        pid: int,
+        follower: Follows | None = None,
+        by_desk: bool = False,
+        notice: str = "",
+    ) -> None:
+        """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any."""
+        self._prober = prober
+        self._clock = clock
+        self._sink = sink
+        self._follower = follower
+        self._started = clock.wall()
+        self._assessor = Assessor(watchlist, self._started, rows)
+        self._schedule = Schedule(watchlist.checks(), clock.monotonic())
+        self._budget = PrefixBudget(watchlist.budget)
+        self._lag = LagMeter(clock)
+        self._jumps = ClockWatch(clock, RULES.clock_jump)
+        self._running: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._voided_before = self._started
+        self._sentinels = _sentinels(watchlist)
+        self._watchlist_problem = ""
+        self._row = CollectorRow(
+            pid=pid,
+            started=self._started,
+            version=__version__,
+            clock=clock.name,
+            by_desk=by_desk,
+        )
+        self._describe(watchlist)
+        if notice:
+            self._tell(EventKind.HEALTH, notice)
+        self._tell_start(rows.get("collector"))
+
+    @property
+    def checks_running(self) -> int:
+        return len(self._running)
+
+    def stop(self) -> None:
+        """Ask for an orderly end; :meth:`run` returns once everything is written."""
+        self._stop.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look, judge and remember until stopped; then cancel, write and return."""
+        helpers = [
+            asyncio.create_task(self._lag.run(), name="lag"),
+            asyncio.create_task(self._every(BATCH_S, self._flush), name="flush"),
+            asyncio.create_task(self._every(_HEALTH_S, self._health), name="health"),
+            asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
+            asyncio.create_task(self._every(_PURGE_S, self._purge), name="purge"),
+        ]
+        try:
+            await self._look_on(helpers)
+        finally:
+            owned = [*helpers, *self._running]
+            for task in owned:
+                task.cancel()
+            await asyncio.gather(*owned, return_exceptions=True)
+            await self._prober.close()
+            self._tell_stop()
+            await self._sink.flush()
+
+    async def _look_on(self, helpers: list[asyncio.Task[None]]) -> None:
+        while not self._stop.is_set():
+            self._notice_jump()
+            self._start_due()
+            now = self._clock.monotonic()
+            due = self._schedule.next_due()
+            wait = _IDLE_WAIT_S if due is None else min(_IDLE_WAIT_S, due - now)
+            self._wake.clear()
+            if wait > 0:
+                try:
+                    async with asyncio.timeout(wait):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+            else:
+                await asyncio.sleep(0)
+            for task in helpers:
+                if task.done():
+                    task.result()
+
+    # --- looking ------------------------------------------------------------------------
+
+    def _start_due(self) -> None:
+        now = self._clock.monotonic()
+        while (check := self._schedule.pop_due(now)) is not None:
+            area = area_of(self._last_address(check))
+            wait = self._budget.admit(area, cost_of(check), now)
+            if wait > 0:
+                self._schedule.postpone(check.id, now + wait)
+                continue
+            if len(self._running) >= self._assessor.watchlist.budget.in_flight:
+                self._budget.release(area)
+                self._shed(check)
+                continue
+            task = asyncio.create_task(self._look(check, area), name=check.id)
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def _last_address(self, check: Check) -> str:
+        row = self._assessor.row_of(check.id)
+        if row is not None and row.last is not None and row.last.address:
+            return row.last.address
+        return check.address
+
+    def _shed(self, check: Check) -> None:
+        self._row.skipped += 1
+        self._hear(
+            Observation(
+                check=check.id,
+                at=self._clock.wall(),
+                outcome=Outcome.SKIPPED,
+                reason=Reason.SHED,
+                sent=0,
+                vantage=VANTAGE,
+            )
+        )
+        self._schedule.done(check.id, self._clock.monotonic())
+
+    async def _look(self, check: Check, area: str) -> None:
+        at, began = self._clock.wall(), self._clock.monotonic()
+        try:
+            async with asyncio.timeout(check.timeout_s + GRACE_S):
+                seen = await self._prober.probe(check)
+        except TimeoutError:
+            seen = _crashed(check, at, "hung: did not end in time")
+        except Exception as error:  # noqa: BLE001 - a probe's fault costs its own check only
+            seen = _crashed(check, at, f"{type(error).__name__}")
+        finally:
+            self._budget.release(area)
+        if seen.at < self._voided_before:
+            seen = msgspec.structs.replace(seen, outcome=Outcome.ERROR, reason=Reason.VOIDED)
+        if self._lag.stalled_since(began):
+            seen = msgspec.structs.replace(seen, stalled=True)
+        self._row.done += 1
+        self._hear(seen)
+        self._plan_next(check, ended(seen))
+
+    def _plan_next(self, check: Check, at: int) -> None:
+        row = self._assessor.row_of(check.id)
+        retry = (
+            None
+            if row is None
+            else retry_after(row, at, sentinel=check.host in self._sentinels)
+        )
+        self._schedule.done(check.id, self._clock.monotonic(), retry)
+        self._wake.set()
+
+    def _hear(self, seen: Observation) -> None:
+        self._assessor.observe(seen)
+        verdict = self._assessor.take()
+        self._sink.put(verdict, seen)
+        self._follow_up(verdict)
+
+    def _follow_up(self, verdict: Verdict) -> None:
+        """Trace at once when a check begins to fail or comes back; look anew after a fault."""
+        now = self._clock.monotonic()
+        for event in verdict.events:
+            if event.kind is EventKind.VANTAGE and event.new == Vantage.RECHECK:
+                spread = RULES.recheck / SECOND / 2
+                self._schedule.bring_forward(now, spread)
+            if event.kind is not EventKind.TRANSITION or event.rule not in ("soft", "hard"):
+                continue
+            subject, _, name = event.subject.partition(":")
+            row = self._assessor.row_of(name) if subject == "check" else None
+            if row is None:
+                continue
+            trace = self._assessor.trace_of(row.host)
+            if trace and trace != row.id:
+                self._schedule.soon(trace, now)
+
+    # --- beside the looking ---------------------------------------------------------------
+
+    async def _every(self, seconds: float, work: Callable[[], object]) -> None:
+        while True:
+            await self._clock.sleep(seconds)
+            result = work()
+            if asyncio.iscoroutine(result):
+                await result
+
+    def _notice_jump(self) -> None:
+        jump = self._jumps.jumped()
+        if jump is None:
+            return
+        since, until, why = jump
+        self._voided_before = self._clock.wall()
+        self._assessor.gap(since, until, why)
+        self._sink.put(self._assessor.take())
+
+    async def _flush(self) -> None:
+        self._assessor.tick(self._clock.wall())
+        verdict = self._assessor.take()
+        self._sink.put(verdict)
+        self._follow_up(verdict)
+        for request in await self._sink.flush():
+            self._serve(request)
+
+    def _serve(self, request: Request) -> None:
+        """Do what a person asked for: ``probe`` a host or a check, and do it now."""
+        if request.at < self._started or request.verb not in ("probe", "trace"):
+            return
+        kind, _, name = request.subject.partition(":")
+        names = [name] if kind == "check" else self._schedule.checks_of(name)
+        now = self._clock.monotonic()
+        for check in names:
+            self._schedule.soon(check, now)
+        self._wake.set()
+
+    def _health(self) -> None:
+        row = self._row
+        row.beat = self._clock.wall()
+        row.in_flight = len(self._running)
+        row.checks = len(self._schedule)
+        row.missed = self._schedule.missed
+        row.dropped = self._sink.dropped
+        row.lag_p50_ms = round(self._lag.quantile_ms(0.5), 2)
+        row.lag_p99_ms = round(self._lag.quantile_ms(0.99), 2)
+        row.problem = self._sink.problem or self._watchlist_problem
+        self._sink.put(Verdict(rows={"collector": row}))
+        self._budget.forget_idle(self._clock.monotonic())
+
+    async def _purge(self) -> None:
+        await self._sink.purge(self._clock.wall(), RAW_KEPT)
+
+    async def _follow(self) -> None:
+        if self._follower is None:
+            return
+        found = await asyncio.to_thread(self._follower.changed)
+        if found is None:
+            return
+        if isinstance(found, WatchlistError):
+            self._watchlist_problem = f"watchlist not reloaded, the old one goes on: {found}"
+            self._tell(EventKind.WATCHLIST, self._watchlist_problem)
+            return
+        self._watchlist_problem = ""
+        self._assessor.reload(found)
+        self._schedule.replace(found.checks(), self._clock.monotonic())
+        self._budget = PrefixBudget(found.budget)
+        self._sentinels = _sentinels(found)
+        self._describe(found)
+        self._tell(EventKind.WATCHLIST, f"watchlist reloaded: {len(found.hosts)} hosts")
+        self._wake.set()
+
+    # --- saying what we are -----------------------------------------------------------------
+
+    def _describe(self, watchlist: Watchlist) -> None:
+        self._row.watchlist = watchlist.name
+        self._row.watchlist_path = watchlist.path
+        self._row.watchlist_hash = watchlist.hash
+        self._row.timezone = watchlist.timezone
+
+    def _tell(self, kind: EventKind, text: str, *, quiet: bool = False) -> None:
+        event = Event(
+            at=self._clock.wall(), kind=kind, subject="collector", text=text, quiet=quiet
+        )
+        verdict = self._assessor.take()
+        verdict.events.append(event)
+        self._sink.put(verdict)
+
+    def _tell_start(self, old: Row | None) -> None:
+        if isinstance(old, CollectorRow) and old.beat:
+            how = "was stopped" if old.stopped >= old.beat else "ended without notice"
+            until = self._started
+            self._assessor.gap(old.beat, until, f"the collector {how}: nobody looked")
+        self._tell(EventKind.COLLECTOR, f"collector started, watchlist {self._row.watchlist}")
+        self._health()
+
+    def _tell_stop(self) -> None:
+        self._health()
+        self._row.stopped = self._row.beat
+        self._tell(EventKind.COLLECTOR, "collector stopped", quiet=True)
+
+
+def _crashed(check: Check, at: int, note: str) -> Observation:
+    return Observation(
+        check=check.id,
+        at=at,
+        outcome=Outcome.ERROR,
+        reason=Reason.PROBE_CRASHED,
+        sent=0,
+        vantage=VANTAGE,
+        note=note,
+    )
+
+
+def _sentinels(watchlist: Watchlist) -> set[str]:
+    """One host for each watched /24: it keeps its pace when all are down (DESIGN 4.2)."""
+    first: dict[str, Host] = {}
+    for host in watchlist.hosts:
+        if not host.historic:
+            first.setdefault(area_of(host.address), host)
+    return {host.id for host in first.values()}

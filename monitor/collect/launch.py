@@ -1,0 +1,100 @@
+"""A desk's way to its collector: start one when none runs, leave none behind unwanted."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from monitor.cache.lock import CollectorLock
+from monitor.collect import service
+
+START_S: Final = 15.0
+_LOOK_S: Final = 0.02
+
+
+class NotStarted(Exception):  # noqa: N818 - an answer for people
+    """The collector did not start; the text is what it said, in a sentence."""
+
+
+def log_path(cache: Path) -> Path:
+    """Where a collector that a desk started says what it has to say."""
+    return cache.with_name(cache.name + ".log")
+
+
+def ensure_collector(cache: Path, watchlist: str | None) -> bool:
+    """Start a collector in a session of its own unless one holds the cache.
+
+    It outlives a crash of the desk and the closing of its terminal.  Returns whether it was
+    started here; raises NotStarted.
+    """
+    if CollectorLock.holder(cache) is not None:
+        return False
+    command = [sys.executable, "-m", "monitor", "collect", "--by-desk", "--cache", str(cache)]
+    if watchlist is not None:
+        command += ["--watchlist", watchlist]
+    cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    log = os.open(log_path(cache), flags, 0o600)
+    try:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+    deadline = time.monotonic() + START_S
+    while True:
+        holder = CollectorLock.holder(cache)
+        if holder is not None and cache.exists():
+            return holder.pid == child.pid
+        if child.poll() is not None:
+            raise NotStarted(_last_words(cache))
+        if time.monotonic() > deadline:
+            child.terminate()
+            raise NotStarted(f"the collector did not start within {START_S:.0f} s")
+        time.sleep(_LOOK_S)
+
+
+def _last_words(cache: Path) -> str:
+    with suppress(OSError):
+        text = log_path(cache).read_text("utf-8", "replace").strip()
+        if text:
+            return text.removeprefix("watchdesk: ")
+    return f"the collector ended at once; see {log_path(cache)}"
+
+
+class Presence:
+    """Marks that a desk is open on a cache, so that the last one to go can tell.
+
+    A shared flock on ``<cache>.desks``; the kernel gives it back when a desk dies.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        path = cache.with_name(cache.name + ".desks")
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_SH)
+
+    def leave(self, *, stop_collector: bool) -> bool:
+        """Close an orderly desk; stop the collector when no other desk is open.
+
+        Returns whether it was stopped.
+        """
+        try:
+            if not stop_collector:
+                return False
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return service.stop(self._cache) > 0
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(self._fd)

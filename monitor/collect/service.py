@@ -1,0 +1,98 @@
+"""The collector as a process: its lock, its cache, its signals, its orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from monitor.cache.lock import CollectorLock
+from monitor.cache.rescue import open_or_set_aside
+from monitor.clock import RealClock
+from monitor.collect.collector import Collector
+from monitor.collect.sink import Sink
+from monitor.probes.base import RealProber
+from monitor.watchlist.follow import Follower
+from monitor.watchlist.model import Watchlist
+
+STOP_S: Final = 5.0
+
+
+class AlreadyCollecting(Exception):  # noqa: N818 - an answer, not an error
+    """Another process holds the cache; ``pid`` says which."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(pid)
+        self.pid = pid
+
+
+def serve(
+    watchlist: Watchlist,
+    follower: Follower,
+    cache: Path,
+    *,
+    by_desk: bool,
+    said: Callable[[str], None],
+) -> None:
+    """Collect until SIGTERM, SIGINT or SIGHUP.
+
+    Raises AlreadyCollecting, or CacheError when the cache cannot be opened; ``said`` is
+    given sentences for people.
+    """
+    lock = CollectorLock(cache)
+    if not lock.acquire():
+        holder = CollectorLock.holder(cache)
+        raise AlreadyCollecting(holder.pid if holder else 0)
+    try:
+        writer, rescued = open_or_set_aside(cache)
+        if rescued:
+            said(rescued)
+        try:
+            clock = RealClock()
+            collector = Collector(
+                watchlist,
+                RealProber(clock),
+                clock,
+                Sink(writer),
+                writer.rows(),
+                pid=os.getpid(),
+                follower=follower,
+                by_desk=by_desk,
+                notice=rescued,
+            )
+            asyncio.run(_until_told(collector))
+        finally:
+            writer.close()
+    finally:
+        lock.release()
+
+
+async def _until_told(collector: Collector) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, collector.stop)
+    await collector.run()
+
+
+def stop(cache: Path) -> int:
+    """Stop the collector of a cache; its pid, or 0 when none was running.
+
+    Raises TimeoutError when it does not end in time.
+    """
+    holder = CollectorLock.holder(cache)
+    if holder is None or holder.pid <= 0:
+        return 0
+    try:
+        os.kill(holder.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return 0
+    deadline = time.monotonic() + STOP_S
+    while CollectorLock.holder(cache) is not None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(holder.pid)
+        time.sleep(0.02)
+    return holder.pid

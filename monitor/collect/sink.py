@@ -1,0 +1,111 @@
+"""From the collector to the cache: a bounded buffer, written in batches by one thread.
+
+Events are never dropped; raw observations are, oldest first and counted, when the cache
+cannot be written for so long that the buffer is full (DESIGN section 9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
+from monitor.cache.says import Request
+from monitor.cache.schema import CacheError
+from monitor.records import Event, Micros, Observation, Row, Verdict
+
+BATCH_S: Final = 0.25
+MAX_OBSERVATIONS: Final = 200_000
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """The part of :class:`monitor.cache.writer.Writer` that a sink needs."""
+
+    def commit(
+        self, observations: list[Observation], events: list[Event], rows: dict[str, Row]
+    ) -> list[Event]: ...
+
+    def requests(self, after: int) -> list[Request]: ...
+
+    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int: ...
+
+
+class Sink:
+    """Buffers what is to be remembered and commits it; ``problem`` says what hinders it."""
+
+    def __init__(self, store: Store, *, threaded: bool = True) -> None:
+        self._store = store
+        self._threaded = threaded
+        self._observations: deque[Observation] = deque()
+        self._events: list[Event] = []
+        self._rows: dict[str, Row] = {}
+        self._seen_request = 0
+        self.dropped = 0
+        self.problem = ""
+
+    def put(self, verdict: Verdict, observation: Observation | None = None) -> None:
+        """Take an assessment step and the observation that led to it."""
+        if observation is not None:
+            if len(self._observations) >= MAX_OBSERVATIONS:
+                self._observations.popleft()
+                self.dropped += 1
+            self._observations.append(observation)
+        self._events += verdict.events
+        self._rows.update(verdict.rows)
+
+    @property
+    def waiting(self) -> int:
+        """How many observations are not yet on disk."""
+        return len(self._observations)
+
+    async def flush(self) -> list[Request]:
+        """Commit what is buffered; returns what people have asked since the last flush.
+
+        When the cache cannot be written everything stays buffered, ``problem`` says why in
+        one sentence, and the next flush tries again.
+        """
+        observations, events = list(self._observations), self._events
+        rows = self._rows
+        self._observations.clear()
+        self._events, self._rows = [], {}
+        try:
+            requests = await self._run(observations, events, rows)
+        except CacheError as error:
+            self.problem = str(error)
+            self._observations.extendleft(reversed(observations))
+            while len(self._observations) > MAX_OBSERVATIONS:
+                self._observations.popleft()
+                self.dropped += 1
+            self._events = events + self._events
+            self._rows = {**rows, **self._rows}
+            return []
+        self.problem = ""
+        return requests
+
+    async def purge(self, now: Micros, keep: Micros) -> None:
+        """Delete one slice of raw observations that are older than ``keep``."""
+        try:
+            await self._call(lambda: self._store.purge(now, keep))
+        except CacheError as error:
+            self.problem = str(error)
+
+    async def _run(
+        self, observations: list[Observation], events: list[Event], rows: dict[str, Row]
+    ) -> list[Request]:
+        def work() -> list[Request]:
+            if observations or events or rows:
+                self._store.commit(observations, events, rows)
+            return self._store.requests(self._seen_request)
+
+        requests = await self._call(work)
+        if requests:
+            self._seen_request = requests[-1].id
+        return requests
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        if not self._threaded:
+            return work()
+        return await asyncio.to_thread(work)

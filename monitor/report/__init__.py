@@ -1,0 +1,1 @@
+"""Reports: what leaves the desk as text, tables and files."""
