@@ -81,7 +81,7 @@ async def _resolver() -> Finding:
         "resolver",
         "lack",
         f"{_KNOWN_NAME} does not resolve ({found.note or found.reason})",
-        "put a name server that answers into /etc/resolv.conf; hosts given by address need none",
+        "put a name server that answers into /etc/resolv.conf (addresses need none)",
     )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
+import msgspec
+
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
 from monitor.assess.rules import RULES, Rules
@@ -200,12 +202,16 @@ class Assessor:
         watched, row = found
         broken = hosts.breaks_on_the_way(observation, watched.host, watched.network)
         before = (row.state, row.soft, row.stale, row.flapping)
-        for event in checks.judge(row, observation, broken, self._guard, self._rules):
+        events = checks.judge(row, observation, broken, self._guard, self._rules)
+        for event in events:
             self._tell(event)
         self.verdict.rows[f"check:{row.id}"] = row
         if before != (row.state, row.soft, row.stale, row.flapping) or row is watched.trace:
             self._combine(watched, self._now)
+        flapped = watched.row.flapping
         hosts.refresh(watched.row, watched.checks)
+        if flapped != watched.row.flapping:
+            self._tell_flapping(watched, events)
         if row is watched.main:
             watched.row.beats = row.beats
         self.verdict.rows[f"host:{watched.row.id}"] = watched.row
@@ -339,6 +345,13 @@ class Assessor:
         for child in self._children.get(row.id, ()):
             self._combine(child, now)
             self.verdict.add(child.row)
+
+    def _tell_flapping(self, watched: _Watched, events: list[Event]) -> None:
+        """A host begins or ends to flap with the check that does."""
+        for event in events:
+            if event.kind is EventKind.FLAPPING:
+                subject = f"host:{watched.row.id}"
+                self._tell(msgspec.structs.replace(event, subject=subject, quiet=False))
 
     def _way_is_broken(self, watched: _Watched) -> bool:
         """DESIGN 4.4: the path breaks before the host's network, or no parent is reachable."""
