@@ -21,13 +21,22 @@ from monitor.records import (
 )
 
 LOCAL: Final = "local"
+_INT64: Final = 1 << 63
+# What Python raises when a value has no place in a column or in MessagePack.
+REFUSALS: Final = (OverflowError, UnicodeError, TypeError, ValueError)
 OBSERVED: Final = (
     "check_id, at, outcome, reason, rtt_ms, sent, received, took_ms, address, said_by,"
     " stalled, note, vantage, facts"
 )
-EVENT: Final = (
-    "at, kind, subject, old, new, hard, reason, rule, text, since, until, quiet, evidence, id"
+EVENT_SAID: Final = (
+    "at, kind, subject, old, new, hard, reason, rule, text, since, until, quiet, evidence"
 )
+EVENT: Final = f"{EVENT_SAID}, id"
+ROW: Final = (
+    "SELECT c.subject, c.record, m.record FROM current AS c"
+    " LEFT JOIN memories AS m ON m.subject = c.subject"
+)
+ROWS: Final = f"{ROW} ORDER BY c.subject"
 # What a decoder raises on a record that is not what it should be.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, LookupError, TypeError)
 
@@ -35,6 +44,19 @@ _FACTS: Final[msgspec.msgpack.Decoder[Facts]] = msgspec.msgpack.Decoder(Facts)
 _EVIDENCE: Final = msgspec.msgpack.Decoder(tuple[Observation, ...])
 _MEMORY: Final = msgspec.msgpack.Decoder(Memory)
 _ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+def keepable(record: msgspec.Struct) -> bool:
+    """Whether the file can hold ``record``: text that is text, numbers of 64 bits."""
+    try:
+        kept = _ENCODER.encode(record)
+    except REFUSALS:
+        return False
+    # MessagePack has unsigned numbers up to 2**64, SQLite has not.
+    numbers = msgspec.structs.astuple(record)
+    return bool(kept) and all(
+        -_INT64 <= number < _INT64 for number in numbers if isinstance(number, int)
+    )
 
 
 def facts_blob(facts: Facts | None) -> bytes | None:
@@ -65,7 +87,7 @@ def observation_of(row: tuple[Any, ...]) -> Observation:
 
 
 def event_columns(event: Event) -> tuple[Any, ...]:
-    """The columns EVENT without the id, which the cache gives."""
+    """The columns EVENT_SAID: all but the id, which the cache gives."""
     evidence = _ENCODER.encode(event.evidence) if event.evidence else None
     return (
         event.at,

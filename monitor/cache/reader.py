@@ -138,11 +138,7 @@ class Reader:
         """The current row of a subject, a check's with its memory; None if unknown."""
         db, _ = self._ready()
         with speaking_of(self._path):
-            found = db.execute(
-                "SELECT c.subject, c.record, m.record FROM current AS c"
-                " LEFT JOIN memories AS m ON m.subject = c.subject WHERE c.subject = ?",
-                (subject,),
-            ).fetchall()
+            found = db.execute(f"{codec.ROW} WHERE c.subject = ?", (subject,)).fetchall()
         return next(iter(self._each(lambda row: codec.row_of(*row), found)), None)
 
     def events(

@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from monitor.cache import codec
 from monitor.cache.schema import (
     CacheCorrupt,
     CacheError,
+    damage_mark,
     open_reading,
     open_writing,
     side_files,
@@ -25,8 +27,7 @@ _CARRIED: Final = (
     (
         "events",
         "id",
-        "id, at, kind, subject, old, new, hard, reason, rule, text, since, until, quiet,"
-        " evidence",
+        f"id, {codec.EVENT_SAID}",
     ),
     ("current", "rowid", "subject, version, record"),
     ("memories", "rowid", "subject, record"),
@@ -40,9 +41,12 @@ _MAX_KEY: Final = 1 << 32
 def open_or_set_aside(path: Path) -> tuple[Writer, str]:
     """The writer of a cache, and a sentence about a damaged file set aside, or "".
 
-    What the collector needs to start, its rows, is read once to find damage at once.
-    Raises CacheError for everything but damage.
+    What the collector needs to start, its rows, is read once to find damage at once; damage
+    that an earlier writer met is remembered in its mark.  Raises CacheError for everything
+    but damage.
     """
+    if damage_mark(path).exists():
+        return set_aside(path, f"the cache {path} was found damaged")
     try:
         writer = Writer(path)
         try:
@@ -68,6 +72,7 @@ def set_aside(path: Path, trouble: str) -> tuple[Writer, str]:
             with suppress(FileNotFoundError):
                 old.rename(new)
         path.rename(aside)
+        damage_mark(path).unlink(missing_ok=True)
     carried = _carry_over(aside, path)
     kept = f"{carried['events']} events and {carried['current']} rows were carried over"
     return Writer(path), f"{trouble}; it was set aside as {aside.name}, {kept}"

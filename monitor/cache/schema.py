@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from monitor.cache.codec import REFUSALS
+
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x77646573  # "wdes", shown by file(1)
 CHECKPOINT_PAGES: Final = 1_000
@@ -145,10 +147,6 @@ def _system_error(error: OSError, path: Path) -> CacheError:
             return CacheError(f"the cache {path} cannot be used ({error.strerror})")
 
 
-# What Python raises when a value has no place in a column or in MessagePack.
-REFUSALS: Final = (OverflowError, UnicodeError, TypeError, ValueError)
-
-
 @contextmanager
 def speaking_of(path: Path) -> Iterator[None]:
     """Turn what goes wrong inside into a CacheError with one sentence."""
@@ -184,6 +182,11 @@ def make_folder(path: Path) -> None:
 def side_files(path: Path) -> tuple[Path, Path]:
     """The write-ahead log and its index, which belong to the file."""
     return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
+
+
+def damage_mark(path: Path) -> Path:
+    """A file that says that a writer met damage: deep damage shows only where it lies."""
+    return path.with_name(path.name + ".damaged")
 
 
 def _uri(path: Path, options: str) -> str:

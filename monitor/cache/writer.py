@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,13 @@ from monitor.cache.intern import Dictionary
 from monitor.cache.purge import Purge
 from monitor.cache.says import Request
 from monitor.cache.schema import (
+    CacheCorrupt,
     CacheError,
     CacheFull,
     CacheLocked,
     CacheMissing,
     CacheRefused,
+    damage_mark,
     open_writing,
     side_files,
     speaking_of,
@@ -52,19 +55,27 @@ _UPSERT_TRACE: Final = (
     "INSERT INTO traces (check_no, at) VALUES (?,?)"
     " ON CONFLICT (check_no) DO UPDATE SET at = max(at, excluded.at)"
 )
+_REQUESTS: Final = (
+    "SELECT id, at, who, verb, subject, argument FROM requests WHERE id > ?"
+    " ORDER BY id LIMIT 1000"
+)
 
 
 class Writer:
     """Writes observations, events and current rows; one a cache file.
 
-    Synchronous, and usable from one thread at a time.  After an error nothing of that call
-    is kept, and the same call may be made again once the cause is gone.  ``bad`` counts
-    the kept rows that could not be read back.
+    Synchronous; calls from several threads wait for each other.  After an error nothing of
+    that call is kept, and the same call may be made again once the cause is gone.  ``bad``
+    counts kept rows that could not be read back, ``refused`` records that no cache could
+    keep and that were left out.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the cache, made 0600 if it is not there; raises CacheError."""
         self.bad = 0
+        self.refused = 0
+        self._closed = False
+        self._turn = threading.Lock()
         self._path = path
         self._db: sqlite3.Connection | None = None
         self._open(create=True)
@@ -82,6 +93,8 @@ class Writer:
 
     def _ready(self) -> sqlite3.Connection:
         """The connection, opened again after an error of the system; raises CacheError."""
+        if self._closed:
+            raise CacheError(f"the cache {self._path} is closed")
         if self._db is None:
             return self._open(create=False)
         with speaking_of(self._path):
@@ -97,6 +110,9 @@ class Writer:
         if self._db is not None and not isinstance(
             error, CacheLocked | CacheFull | CacheRefused | CacheMissing
         ):
+            if isinstance(error, CacheCorrupt):
+                with suppress(OSError):
+                    damage_mark(self._path).touch(mode=0o600)
             with suppress(sqlite3.Error):
                 self._db.close()
             self._db = None
@@ -111,18 +127,44 @@ class Writer:
 
         Of two observations of one check at one time the first is kept, so that what a desk
         has shown as evidence never changes.  A row replaces the one of its subject.  All
-        rows of a commit carry one version, higher than any before.  Raises CacheError, and
-        then nothing is kept.
+        rows of a commit carry one version, higher than any before.  A record that no cache
+        could keep (a number beyond 64 bits, half a surrogate pair) is left out and counted
+        in ``refused``, lest it hold up the others for ever.  Raises CacheError, and then
+        nothing is kept.
         """
-        try:
+        with self._turn:
+            try:
+                return self._commit(observations, events, rows)
+            except CacheRefused:
+                fit = [seen for seen in observations if codec.keepable(seen)]
+                said = [event for event in events if codec.keepable(event)]
+                show = {name: row for name, row in rows.items() if codec.keepable(row)}
+                kept = self._commit(fit, said, show)
+                self.refused += len(observations) + len(events) + len(rows)
+                self.refused -= len(fit) + len(said) + len(show)
+                return kept
+
+    def _commit(
+        self,
+        observations: Sequence[Observation],
+        events: Sequence[Event],
+        rows: Mapping[str, Row],
+    ) -> list[Event]:
+        with self._failing():
             db = self._ready()
+            kept = self._write(db, observations, events, rows)
+            self._cap_log(db)
+            return kept
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Speak of what goes wrong inside, and leave the writer usable after it."""
+        try:
             with speaking_of(self._path):
-                kept = self._write(db, observations, events, rows)
+                yield
         except CacheError as error:
             self._failed(error)
             raise
-        self._cap_log(db)
-        return kept
 
     def _write(
         self,
@@ -222,15 +264,8 @@ class Writer:
 
     def rows(self) -> dict[str, Row]:
         """All current rows by subject, each check's with its memory; raises CacheError."""
-        with speaking_of(self._path):
-            found = (
-                self._ready()
-                .execute(
-                    "SELECT c.subject, c.record, m.record FROM current AS c"
-                    " LEFT JOIN memories AS m ON m.subject = c.subject ORDER BY c.subject"
-                )
-                .fetchall()
-            )
+        with self._turn, self._failing():
+            found = self._ready().execute(codec.ROWS).fetchall()
         rows: dict[str, Row] = {}
         for subject, record, memory in found:
             try:
@@ -241,16 +276,8 @@ class Writer:
 
     def requests(self, after: int) -> list[Request]:
         """What people asked since request ``after``, oldest first; raises CacheError."""
-        with speaking_of(self._path):
-            found = (
-                self._ready()
-                .execute(
-                    "SELECT id, at, who, verb, subject, argument FROM requests"
-                    " WHERE id > ? ORDER BY id LIMIT 1000",
-                    (after,),
-                )
-                .fetchall()
-            )
+        with self._turn, self._failing():
+            found = self._ready().execute(_REQUESTS, (after,)).fetchall()
         return [Request(*row) for row in found]
 
     def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
@@ -258,22 +285,20 @@ class Writer:
 
         Returns how many rows went, 0 when none is left.  Raises CacheError.
         """
-        try:
+        with self._turn, self._failing():
             db = self._ready()
-            with speaking_of(self._path):
-                gone = self._purge.slice(now - keep, slice_rows)
-        except CacheError as error:
-            self._failed(error)
-            raise
-        self._cap_log(db)
-        return gone
+            gone = self._purge.slice(now - keep, slice_rows)
+            self._cap_log(db)
+            return gone
 
     def close(self) -> None:
         """Fold the log into the file and close it."""
-        if self._db is None:
-            return
-        # A full disk or a reader in the way: the log stays beside the file, nothing is lost.
-        with suppress(sqlite3.Error):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._db.close()
-        self._db = None
+        with self._turn:
+            self._closed = True
+            if self._db is None:
+                return
+            # A full disk or a reader in the way: the log stays beside the file, all is kept.
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._db.close()
+            self._db = None
