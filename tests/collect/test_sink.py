@@ -1,0 +1,55 @@
+"""The sink loses no event, and counts what else it must let go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from monitor.collect import sink as module
+from monitor.collect.sink import Sink
+from monitor.records import Event, EventKind, Observation, Outcome, Verdict
+from tests.collect.conftest import Memory
+
+
+def seen(at: int) -> Observation:
+    return Observation("a/icmp", at, Outcome.OK)
+
+
+def told(at: int) -> Event:
+    return Event(at, EventKind.NOTE, "host:a", f"event {at}")
+
+
+def test_what_cannot_be_written_waits_in_order(monkeypatch) -> None:
+    monkeypatch.setattr(module, "MAX_OBSERVATIONS", 5)
+    store = Memory()
+    sink = Sink(store, threaded=False)
+
+    async def run() -> None:
+        store.broken = "no space left"
+        for at in range(4):
+            sink.put(Verdict(events=[told(at)]), seen(at))
+        await sink.flush()
+        assert sink.problem == "no space left"
+        for at in range(4, 8):
+            sink.put(Verdict(events=[told(at)]), seen(at))
+        await sink.flush()
+        store.broken = ""
+        await sink.flush()
+
+    asyncio.run(run())
+    assert [event.at for event in store.events] == list(range(8))
+    assert [each.at for each in store.observations] == [3, 4, 5, 6, 7]
+    assert sink.dropped == 3
+    assert sink.problem == ""
+
+
+def test_a_writer_thread_is_used_and_nothing_is_committed_twice() -> None:
+    store = Memory()
+    sink = Sink(store)
+
+    async def run() -> None:
+        sink.put(Verdict(events=[told(1)]), seen(1))
+        await sink.flush()
+        await sink.flush()
+
+    asyncio.run(run())
+    assert len(store.events) == len(store.observations) == 1
