@@ -30,10 +30,10 @@ class Run:
         """Seconds until the check's deadline, never negative."""
         return max(0.0, self.check.timeout_s - self.ms() / 1000)
 
-    async def resolve(self, resolver: Resolver) -> Resolved:
-        """The address to probe; raises Failure when there is none."""
+    async def resolve(self, resolver: Resolver, name: str = "") -> Resolved:
+        """The address to probe, of ``name`` or of the check; raises Failure for none."""
         found = await resolver.address(
-            self.check.address, self.check.family, max(0.001, self.left_s())
+            name or self.check.address, self.check.family, max(0.001, self.left_s())
         )
         if not found.address:
             raise Failure(found.reason, found.note)
