@@ -57,12 +57,16 @@ class WatchlistError(Exception):
 
 
 class Wrong(ValueError):  # noqa: N818 - a verdict on one value, caught where it is read
-    """One value is not allowed: ``allowed`` says what is, ``hint`` what was perhaps meant."""
+    """One value is not allowed: ``allowed`` says what is, ``hint`` what was perhaps meant.
 
-    def __init__(self, allowed: str, hint: str = "") -> None:
+    ``found`` stands for the value in messages where the value itself must not.
+    """
+
+    def __init__(self, allowed: str, hint: str = "", found: str = "") -> None:
         super().__init__(allowed)
         self.allowed = allowed
         self.hint = hint
+        self.found = found
 
 
 def shown(value: object) -> str:

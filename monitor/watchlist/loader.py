@@ -39,7 +39,7 @@ _MAX_CLAIMS: Final = 64
 _FAR: Final = Timing(interval_s=10.0, timeout_s=5.0)
 # tomllib takes time with the square of the parts of a dotted key.
 _LONG_KEY: Final = re.compile(
-    r"""(?<![\w-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[\w-]++)[ \t]*+\.[ \t]*+){64}"""
+    r"""(?<![\w-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[\w-]++)[ \t]*+\.[ \t]*+){256}"""
 )
 _BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -91,19 +91,30 @@ def _read(path: Path) -> bytes:
     except (OSError, ValueError) as error:
         why = clean_text(getattr(error, "strerror", None) or error)
         raise refusal(str(path), f"it cannot be opened ({why})", wanted) from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(handle)
         if stat.S_ISDIR(found.st_mode):
             raise refusal(str(path), "a directory", "a file")
         if not stat.S_ISREG(found.st_mode):
             raise refusal(str(path), "a device or pipe", "a regular file")
         if found.st_size > MAX_BYTES:
             raise refusal(str(path), f"{found.st_size} bytes", f"at most {MAX_BYTES}")
-        try:
-            return file.read(MAX_BYTES + 1)
-        except OSError as error:
-            why = clean_text(error.strerror)
-            raise refusal(str(path), f"it cannot be read ({why})", wanted) from None
+        return _content(handle)
+    except OSError as error:
+        why = clean_text(error.strerror)
+        raise refusal(str(path), f"it cannot be read ({why})", wanted) from None
+    finally:
+        os.close(handle)
+
+
+def _content(handle: int) -> bytes:
+    """One byte more than is allowed, so that a file that grew meanwhile is found out."""
+    parts: list[bytes] = []
+    left = MAX_BYTES + 1
+    while left > 0 and (part := os.read(handle, left)):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def _decoded(data: bytes, source: str) -> str:
@@ -123,7 +134,7 @@ def _decoded(data: bytes, source: str) -> str:
 
 def _toml(document: str, source: str) -> dict[str, Any]:
     if _LONG_KEY.search(document):
-        raise refusal(source, "a key of more than 64 parts", "a few parts")
+        raise refusal(source, "a key of more than 256 parts", "a few parts")
     try:
         return tomllib.loads(document)
     except RecursionError:

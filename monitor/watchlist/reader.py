@@ -190,7 +190,6 @@ class Table:
         try:
             return parse(value)
         except Wrong as error:
-            self.sink.add(
-                path, shown(value), error.allowed, subject=self.subject, hint=error.hint
-            )
+            found = error.found or shown(value)
+            self.sink.add(path, found, error.allowed, subject=self.subject, hint=error.hint)
             return default

@@ -338,7 +338,8 @@ def url(value: object) -> str:
     if parts.scheme not in ("http", "https") or not host or " " in whole_url:
         raise Wrong(allowed)
     if parts.username is not None or parts.password is not None:
-        raise Wrong(f"{allowed}, without a user name or password: a watchlist keeps no secrets")
+        wanted = f"{allowed}, without a user name or password: a watchlist keeps no secrets"
+        raise Wrong(wanted, found="a URL with credentials")
     return _rebuilt(parts, address(host), port)
 
 
@@ -356,7 +357,8 @@ def header(name: str, value: object) -> tuple[str, str]:
     if not _TOKEN.fullmatch(name):
         raise Wrong("a header name of RFC 9110")
     if name.lower() in _SECRET_HEADERS:
-        raise Wrong("headers without secrets: what a watchlist holds is shown and copied")
+        wanted = "headers without secrets: what a watchlist holds is shown and copied"
+        raise Wrong(wanted, found="a secret")
     content = text(value, MAX_TEXT)
     if not content.isascii():
         raise Wrong("a header value in ASCII")

@@ -27,20 +27,25 @@ class Source(msgspec.Struct, frozen=True):
 
     def load(self) -> Watchlist:
         """Read it now.  Raises WatchlistError, and nothing else."""
-        if not self.path:
-            return parse(bundled(self.name), f"{self.name}.toml")
         word = self.name
-        if word == self.path and "." not in word and not os.path.lexists(word):
-            names = bundled_names()
-            problem = Problem(
-                file=clean_text(word),
-                path="",
-                found="no such file",
-                allowed=f"a file, or one of the bundled watchlists: {', '.join(names)}",
-                hint=meant(word, names),
-            )
-            raise WatchlistError((problem,))
+        if not self.path and word in bundled_names():
+            return parse(bundled(word), f"{word}.toml")
+        bare = word == self.path and "." not in word and not os.path.lexists(word)
+        if bare or not self.path:
+            raise _unknown(word)
         return load(Path(self.path))
+
+
+def _unknown(word: str) -> WatchlistError:
+    names = bundled_names()
+    problem = Problem(
+        file=clean_text(word),
+        path="",
+        found="no such file",
+        allowed=f"a file, or one of the bundled watchlists: {', '.join(names)}",
+        hint=meant(word, names),
+    )
+    return WatchlistError((problem,))
 
 
 def bundled_names() -> tuple[str, ...]:
