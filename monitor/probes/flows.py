@@ -18,7 +18,14 @@ from typing import Final
 
 import msgspec
 
-from monitor.probes.echo import EchoSocket, LocalFailureError, Message, Target, send_failure
+from monitor.probes.echo import (
+    EchoSocket,
+    LocalFailureError,
+    Message,
+    Target,
+    checksum,
+    send_failure,
+)
 from monitor.probes.icmp_codes import TIME_EXCEEDED, local_reason, reason_of
 from monitor.probes.wire import (
     ANCILLARY_BYTES,
@@ -155,7 +162,7 @@ class IcmpFlow(Flow):
         return shot
 
     def _body(self, seq: int) -> bytes:
-        return struct.pack("!H", 0xFFFF - seq) + self._token + _FILLER
+        return _balance(seq, self._token) + self._token + _FILLER
 
     def _message(self, message: Message) -> None:
         shot = self._shots.get(message.seq)
@@ -192,6 +199,7 @@ class UdpFlow(Flow):
         self.serial = False
         self._shots: dict[int, Shot] = {}
         self._newest: Shot | None = None
+        self._alone = True
         self._token = os.urandom(_TOKEN_BYTES)
         self._seq = int.from_bytes(os.urandom(2), "big")
         self._sock = socket.socket(target.family, socket.SOCK_DGRAM)
@@ -207,6 +215,7 @@ class UdpFlow(Flow):
     def send(self, ttl: int) -> Shot:
         self._seq = (self._seq + 1) & 0xFFFF
         control = ttl_message(self.target.family, ttl)
+        self._alone = self.serial or not self._shots
         shot = self._shots[self._seq] = self._newest = Shot(ttl)
         packet = self._marker(self._seq) + _FILLER
         for _ in range(_SEND_TRIES):
@@ -221,7 +230,7 @@ class UdpFlow(Flow):
         raise send_failure(self.target, failed)
 
     def _marker(self, seq: int) -> bytes:
-        return struct.pack("!HH", seq, 0xFFFF - seq) + self._token
+        return struct.pack("!H", seq) + _balance(seq, self._token) + self._token
 
     def _drain(self) -> None:
         for flags in (MSG_ERRQUEUE, 0):
@@ -259,7 +268,7 @@ class UdpFlow(Flow):
             (seq,) = struct.unpack_from("!H", payload)
             known = self._marker(seq).startswith(payload[: 4 + _TOKEN_BYTES])
             return self._shots.get(seq) if known else None
-        if self.serial or len(self._shots) == 1:
+        if self._alone:
             return self._newest
         self.serial = True
         return None
@@ -346,6 +355,11 @@ class TcpFlow(Flow):
             self._loop.remove_writer(self._sock.fileno())
             self._sock.close()
             self._sock = None
+
+
+def _balance(seq: int, token: bytes) -> bytes:
+    """The word that, beside ``seq`` and ``token``, keeps a packet's checksum the same."""
+    return struct.pack("!H", checksum(struct.pack("!H", seq) + token))
 
 
 def _stable(target: Target, modulus: int) -> int:

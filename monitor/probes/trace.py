@@ -132,7 +132,7 @@ class _Tracer:
             self.trail.add(shot, flow.method)
             if flow.serial:
                 await flow.settle([shot], self._serial_patience())
-                if self.trail.end is not None:
+                if self.trail.end == ttl:
                     return True
         if not flow.serial:
             await flow.settle(shots, self._patience())
