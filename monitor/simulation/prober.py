@@ -1,0 +1,61 @@
+"""Probes of the simulated internet, behind the protocol of the real ones."""
+
+from __future__ import annotations
+
+from monitor.records import Observation
+from monitor.simulation.answers import Answer, answer
+from monitor.simulation.draw import key_of
+from monitor.simulation.events import Fault
+from monitor.simulation.loop import SimClock
+from monitor.simulation.world import World
+from monitor.watchlist.model import Check
+
+
+class SimProber:
+    """A :class:`monitor.probes.base.Prober` that looks at a simulated world.
+
+    What a check sees depends on the world's seed, the check and the moment alone.
+    """
+
+    def __init__(self, world: World, clock: SimClock) -> None:
+        self._world = world
+        self._clock = clock
+        self._keys: dict[str, int] = {}
+
+    def answer(self, check: Check, at: int) -> Answer:
+        """What ``check`` sees at the world's time ``at``, and how many seconds it takes."""
+        key = self._keys.get(check.id)
+        if key is None:
+            key = self._keys[check.id] = key_of(self._world.seed, "check", check.id)
+        return answer(check, key, self._world.way(check.host, check.address, at), at)
+
+    async def probe(self, check: Check) -> Observation:
+        """Look once, taking as much simulated time as the real probe would.
+
+        Raises KeyError for a check of a host that the world does not have.
+        """
+        started = self._clock.wall()
+        seen, took = self.answer(check, self._clock.true())
+        await self._clock.sleep(took)
+        return _stamped(seen, started)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _stamped(seen: Observation, started: int) -> Observation:
+    """``seen`` as our own clock dates it, which may be wrong."""
+    if seen.at == started:
+        return seen
+    fields = {name: getattr(seen, name) for name in seen.__struct_fields__}
+    return Observation(**fields | {"at": started})
+
+
+async def keep_time(world: World, clock: SimClock) -> None:
+    """Suspend and step ``clock`` as the world's events say; ends after the last of them."""
+    for event in world.clock_events:
+        await clock.sleep((event.at - clock.true()) / 1_000_000)
+        if event.fault is Fault.SUSPEND:
+            clock.suspend(event.seconds)
+        else:
+            clock.step(event.seconds)
