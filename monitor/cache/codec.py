@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
+from monitor.cache import details
 from monitor.records import (
     CheckRow,
     Event,
     EventKind,
-    Facts,
     Memory,
     Observation,
     Outcome,
@@ -26,7 +26,7 @@ _INT64: Final = 1 << 63
 REFUSALS: Final = (OverflowError, UnicodeError, TypeError, ValueError)
 OBSERVED: Final = (
     "check_id, at, outcome, reason, rtt_ms, sent, received, took_ms, address, said_by,"
-    " stalled, note, vantage, facts"
+    " stalled, note, vantage, detail, facts"
 )
 EVENT_SAID: Final = (
     "at, kind, subject, old, new, hard, reason, rule, text, since, until, quiet, evidence"
@@ -40,7 +40,6 @@ ROWS: Final = f"{ROW} ORDER BY c.subject"
 # What a decoder raises on a record that is not what it should be.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, LookupError, TypeError)
 
-_FACTS: Final[msgspec.msgpack.Decoder[Facts]] = msgspec.msgpack.Decoder(Facts)
 _EVIDENCE: Final = msgspec.msgpack.Decoder(tuple[Observation, ...])
 _MEMORY: Final = msgspec.msgpack.Decoder(Memory)
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -59,15 +58,10 @@ def keepable(record: msgspec.Struct) -> bool:
     )
 
 
-def facts_blob(facts: Facts | None) -> bytes | None:
-    """MessagePack of the details of an observation."""
-    return None if facts is None else encode(facts)
-
-
 def observation_of(row: tuple[Any, ...]) -> Observation:
     """The observation in a row of the columns OBSERVED; raises one of UNREADABLE."""
     check, at, outcome, reason, rtt, sent, received, took, address, said_by = row[:10]
-    stalled, note, vantage, facts = row[10:]
+    stalled, note, vantage, detail, varying = row[10:]
     return Observation(
         check=check,
         at=at,
@@ -82,7 +76,7 @@ def observation_of(row: tuple[Any, ...]) -> Observation:
         stalled=bool(stalled),
         note=note or "",
         vantage=LOCAL if vantage is None else vantage,
-        facts=None if facts is None else _FACTS.decode(facts),
+        facts=None if detail is None else details.join(detail, varying),
     )
 
 

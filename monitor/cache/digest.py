@@ -13,6 +13,7 @@ from monitor.cache.schema import open_reading, speaking_of
 _ORDERED: Final = (
     ("checks", "no"),
     ("words", "no"),
+    ("details", "no"),
     ("observations", "check_no, at"),
     ("traces", "check_no"),
     ("hops", "check_no, at, address, ttl"),

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from monitor.cache.schema import transaction
-from monitor.records import Micros
+from monitor.records import DAY, Micros
 
 # Free pages are used again by the next observations; only a surplus is given back.
 _RESERVE: Final = 0.1
@@ -18,6 +18,10 @@ _OLD: Final = (
 )
 _LAST_OF_SLICE: Final = (
     "SELECT at FROM observations WHERE check_no = ? AND at < ? ORDER BY at LIMIT 1 OFFSET ?"
+)
+# An observation kept is younger than this, and so is the day of its detail.
+_DETAILS: Final = (
+    "DELETE FROM details WHERE no IN (SELECT no FROM details WHERE day < ? ORDER BY no LIMIT ?)"
 )
 
 
@@ -42,6 +46,9 @@ class Purge:
                 done += deleted
                 if finished:
                     self._left.pop()
+            if not self._left:
+                last = (before // DAY, rows)
+                gone += self._db.execute(_DETAILS, last).rowcount
         gone += done
         if gone:
             self._give_back()

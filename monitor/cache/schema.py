@@ -71,16 +71,23 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             outcome INTEGER NOT NULL, reason INTEGER, rtt_ms REAL,
             sent INTEGER NOT NULL, received INTEGER NOT NULL, took_ms REAL,
             address INTEGER, said_by INTEGER, stalled INTEGER NOT NULL, vantage INTEGER,
-            note TEXT, facts BLOB,
+            note TEXT, detail INTEGER, facts BLOB,
             PRIMARY KEY (check_no, at)) STRICT, WITHOUT ROWID""",
+        # What facts repeat from run to run (a certificate, an answer) stands here once;
+        # day is the last one on which it was seen (see details.py).
+        """CREATE TABLE details (
+            no INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, day INTEGER NOT NULL,
+            record BLOB NOT NULL) STRICT""",
+        "CREATE INDEX details_by_day ON details (day)",
         """CREATE VIEW observed AS SELECT
             c.id AS check_id, o.at, u.word AS outcome, r.word AS reason, o.rtt_ms,
             o.sent, o.received, o.took_ms, a.word AS address, s.word AS said_by,
-            o.stalled, o.note, v.word AS vantage, o.facts, o.check_no
+            o.stalled, o.note, v.word AS vantage, d.record AS detail, o.facts, o.check_no
             FROM observations AS o JOIN checks AS c ON c.no = o.check_no
             LEFT JOIN words AS u ON u.no = o.outcome LEFT JOIN words AS r ON r.no = o.reason
             LEFT JOIN words AS a ON a.no = o.address LEFT JOIN words AS s ON s.no = o.said_by
-            LEFT JOIN words AS v ON v.no = o.vantage""",
+            LEFT JOIN words AS v ON v.no = o.vantage
+            LEFT JOIN details AS d ON d.no = o.detail""",
         "CREATE TABLE traces (check_no INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT",
         """CREATE TABLE hops (
             check_no INTEGER NOT NULL, at INTEGER NOT NULL, address INTEGER NOT NULL,

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from monitor.cache import codec
+from monitor.cache.details import Details, Split, split
 from monitor.cache.intern import Dictionary
 from monitor.cache.purge import Purge
 from monitor.cache.says import Request
@@ -36,8 +37,8 @@ WAL_CAP_BYTES: Final = 64 * 1024 * 1024
 
 _INSERT_OBSERVATION: Final = (
     "INSERT OR IGNORE INTO observations (check_no, at, outcome, reason, rtt_ms, sent, received,"
-    " took_ms, address, said_by, stalled, vantage, note, facts)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " took_ms, address, said_by, stalled, vantage, note, detail, facts)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _INSERT_EVENT: Final = (
     "INSERT INTO events (at, kind, subject, old, new, hard, reason, rule, text, since, until,"
@@ -87,6 +88,7 @@ class Writer:
         self._db = db
         self._checks = Dictionary(db, "checks", "id")
         self._words = Dictionary(db, "words", "word")
+        self._details = Details(db)
         self._purge = Purge(db)
         self._patience = WAL_CAP_BYTES
         return db
@@ -107,6 +109,7 @@ class Writer:
         """Leave nothing of a failed transaction in memory, nor a connection beyond repair."""
         self._checks.clear()
         self._words.clear()
+        self._details.clear()
         if self._db is not None and not isinstance(
             error, CacheLocked | CacheFull | CacheRefused | CacheMissing
         ):
@@ -174,7 +177,7 @@ class Writer:
         rows: Mapping[str, Row],
     ) -> list[Event]:
         # Encoded before the lock is taken: people's requests wait for it.
-        facts = [codec.facts_blob(seen.facts) for seen in observations]
+        facts = [split(seen.facts) for seen in observations]
         said = [codec.event_columns(event) for event in events]
         blobs = [(subject, *codec.row_blobs(row)) for subject, row in rows.items()]
         kept: list[Event] = []
@@ -191,11 +194,11 @@ class Writer:
         self,
         db: sqlite3.Connection,
         observations: Sequence[Observation],
-        facts: Sequence[bytes | None],
+        facts: Sequence[Split],
     ) -> None:
         plain: list[tuple[Any, ...]] = []
-        for seen, blob in zip(observations, facts, strict=True):
-            columns = self._columns(seen, blob)
+        for seen, halves in zip(observations, facts, strict=True):
+            columns = self._columns(seen, halves)
             if isinstance(seen.facts, TraceFacts):
                 # In order with the others: a later one may be its duplicate.
                 db.executemany(_INSERT_OBSERVATION, plain)
@@ -206,7 +209,7 @@ class Writer:
                 plain.append(columns)
         db.executemany(_INSERT_OBSERVATION, plain)
 
-    def _columns(self, seen: Observation, facts: bytes | None) -> tuple[Any, ...]:
+    def _columns(self, seen: Observation, facts: Split) -> tuple[Any, ...]:
         word = self._words.number
         return (
             self._checks.number(seen.check),
@@ -222,7 +225,8 @@ class Writer:
             int(seen.stalled),
             None if seen.vantage == codec.LOCAL else word(seen.vantage),
             seen.note or None,
-            facts,
+            self._details.number(facts, seen.at),
+            facts.varying,
         )
 
     def _write_hops(
@@ -288,6 +292,8 @@ class Writer:
         with self._turn, self._failing():
             db = self._ready()
             gone = self._purge.slice(now - keep, slice_rows)
+            # Some of those remembered may be gone.
+            self._details.clear()
             self._cap_log(db)
             return gone
 
