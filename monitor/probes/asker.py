@@ -268,17 +268,12 @@ class AskFailure(Failure):
 async def _over(stream: Stream, message: bytes) -> bytes:
     """One message each way, with the length in front (RFC 1035 section 4.2.2)."""
     await stream.send(struct.pack("!H", len(message)) + message)
-    (length,) = struct.unpack("!H", await _exactly(stream, 2))
-    if length > MAX_MESSAGE:
-        raise Failure(Reason.DNS_MALFORMED, f"{length} bytes")
-    return await _exactly(stream, length)
-
-
-async def _exactly(stream: Stream, count: int) -> bytes:
-    data = bytearray()
-    while len(data) < count:
+    data = await stream.receive()
+    while len(data) < 2 or len(data) < 2 + int.from_bytes(data[:2], "big"):
+        if len(data) >= 2 and int.from_bytes(data[:2], "big") > MAX_MESSAGE:
+            raise Failure(Reason.DNS_MALFORMED, "too long")
         more = await stream.receive()
         if not more:
             raise Failure(Reason.CLOSED)
         data += more
-    return bytes(data[:count])
+    return data[2 : 2 + int.from_bytes(data[:2], "big")]
