@@ -437,7 +437,8 @@ class Memory(msgspec.Struct, omit_defaults=True):
     three rounds as bits (1 = degraded); ``ring`` the flap ring as bits, newest lowest, and
     ``rounds`` how many it has seen; ``hard_times`` the recent hard changes; ``hours`` up to
     24 hourly RTT medians, ``hour`` the running hour and ``samples`` its newest RTTs;
-    ``before`` and ``before_since`` the state before it became UNKNOWN; ``recent`` the
+    ``before`` and ``before_since`` the state before it became UNKNOWN; ``reached`` whether
+    the last trusted run had any answer from the host, be it a refusal; ``recent`` the
     failing observations that would be the evidence of a transition.
     """
 
@@ -457,6 +458,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
     before_since: Micros = 0
     flap_from: State | None = None
     flap_since: Micros = 0
+    reached: bool | None = None
     recent: list[Observation] = []
 
 
@@ -516,8 +518,41 @@ class HostRow(msgspec.Struct, omit_defaults=True):
     removed: bool = False
 
 
+class NetMemory(msgspec.Struct, omit_defaults=True):
+    """What the judge must remember of a network between two rounds.
+
+    ``usual`` are the hosts inside that answer when all is well, with the time each was last
+    heard then; ``reached`` whether each was reached when its state last changed and
+    ``changes`` when that changed; ``dips`` when the network fell under 80 %; ``bad`` and
+    ``good`` count rounds in a row; ``bad_since`` and ``low_since`` when the share of answering hosts
+    fell under 80 % and under 5 %; ``well_since`` when it last rose to 80 %; ``before`` the
+    phase before an own fault.
+    """
+
+    usual: dict[str, Micros] = {}
+    reached: dict[str, bool] = {}
+    changes: list[tuple[Micros, str]] = []
+    dips: list[Micros] = []
+    bad: int = 0
+    good: int = 0
+    partial: int = 0
+    lossy: int = 0
+    bad_since: Micros = 0
+    low_since: Micros = 0
+    well_since: Micros = 0
+    lost_once: bool = False
+    before: Phase | None = None
+    before_since: Micros = 0
+
+
 class NetworkRow(msgspec.Struct, omit_defaults=True):
-    """Current row of a network: one line of the situation strip."""
+    """Current row of a network: one line of the situation strip.
+
+    ``inside_*`` count the hosts measured as hosted inside: ``up`` ones gave any answer, be
+    it a refusal or an error; ``known`` ones have fresh, trusted data; ``usual`` is how many
+    answer when all is well.  ``outside_*`` count the affiliation's hosts hosted elsewhere,
+    which never move the phase.  ``dns_*`` count name servers inside that were asked.
+    """
 
     id: str
     name: str
@@ -530,9 +565,13 @@ class NetworkRow(msgspec.Struct, omit_defaults=True):
     inside_up: int = 0
     inside_known: int = 0
     inside_total: int = 0
+    usual: int = 0
     outside_up: int = 0
     outside_total: int = 0
+    dns_up: int = 0
+    dns_total: int = 0
     why: str = ""
+    memory: NetMemory | None = None
     removed: bool = False
 
 

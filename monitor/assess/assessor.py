@@ -8,12 +8,15 @@ whatever batches they come.  Nothing here reads a clock.
 from __future__ import annotations
 
 import heapq
+import ipaddress
 from collections.abc import Mapping
 
 import msgspec
 
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
+from monitor.assess.network import Tally
+from monitor.assess.roster import Judged, Roster, Watched
 from monitor.assess.rules import RULES, Rules
 from monitor.assess.vantage import Guard
 from monitor.records import (
@@ -21,10 +24,10 @@ from monitor.records import (
     CheckRow,
     Event,
     EventKind,
+    Hosting,
     HostRow,
     Kind,
     Micros,
-    NetworkRow,
     Observation,
     Row,
     State,
@@ -33,21 +36,7 @@ from monitor.records import (
     Verdict,
     subject_of,
 )
-from monitor.watchlist.model import Check, Host, Network, Watchlist
-
-
-class _Watched:
-    """A host with its row and the rows of its checks."""
-
-    __slots__ = ("checks", "host", "main", "network", "row", "trace")
-
-    def __init__(self, host: Host, row: HostRow, network: Network | None) -> None:
-        self.host = host
-        self.row = row
-        self.network = network
-        self.checks: list[CheckRow] = []
-        self.main: CheckRow | None = None
-        self.trace: CheckRow | None = None
+from monitor.watchlist.model import Network, Watchlist
 
 
 class Assessor:
@@ -66,113 +55,45 @@ class Assessor:
         """
         self._rules = rules
         self._vantage = vantage
-        self._old: dict[str, Row] = dict(rows or {})
-        self._watched: dict[str, _Watched] = {}
-        self._of_check: dict[str, tuple[_Watched, CheckRow]] = {}
-        self._networks: dict[str, tuple[NetworkRow, list[_Watched]]] = {}
-        self._children: dict[str, list[_Watched]] = {}
-        self._stale: list[tuple[Micros, str]] = []
         self._started = started
         self._now = started
         self._round = started // rules.round
         self.verdict = Verdict()
+        old = dict(rows or {})
         self._guard = Guard(vantage, watchlist.controls("far"), rules)
-        earlier = self._old.get(f"vantage:{vantage}")
+        earlier = old.get(f"vantage:{vantage}")
         if isinstance(earlier, VantageRow):
             self._guard.restore(earlier)
-        self._load(watchlist)
+        self._take_over(Roster(watchlist, old, rules))
 
-    # --- the watchlist -----------------------------------------------------------------
-
-    def _load(self, watchlist: Watchlist) -> None:
-        self.watchlist = watchlist
-        self.verdict.add(self._guard.row)
-        networks = {network.id: network for network in watchlist.networks}
-        for network in watchlist.networks:
-            self._networks[network.id] = (self._network_row(network), [])
-        for host in watchlist.hosts:
-            self._add_host(host, networks)
-        for watched in self._watched.values():
-            for parent in watched.host.parents:
-                self._children.setdefault(parent, []).append(watched)
-        for row, inside in self._networks.values():
-            self._count(row, inside)
-        self._mark_removed()
-
-    def _network_row(self, network: Network) -> NetworkRow:
-        old = self._old.get(f"network:{network.id}")
-        row = old if isinstance(old, NetworkRow) else NetworkRow(network.id, network.name)
-        row.name, row.timezone, row.removed = network.name, network.timezone, False
-        row.prefixes, row.origin_asns = network.prefixes, network.origin_asns
-        row.upstream_asns = network.upstream_asns
-        return row
-
-    def _add_host(self, host: Host, networks: Mapping[str, Network]) -> None:
-        old = self._old.get(f"host:{host.id}")
-        row = old if isinstance(old, HostRow) else HostRow(host.id, host.name)
-        row.name, row.role, row.side, row.address = (
-            host.name,
-            host.role,
-            host.side,
-            host.address,
-        )
-        row.affiliation, row.claims, row.historic = host.affiliation, host.claims, host.historic
-        row.checks = tuple(check.id for check in host.checks)
-        row.removed = False
-        inside = next((net for net in networks.values() if net.holds(host.address)), None)
-        row.network = inside.id if inside else ""
-        watched = _Watched(host, row, inside or networks.get(host.affiliation))
-        self._watched[host.id] = watched
-        if not host.historic:
-            for check in host.checks:
-                self._add_check(check, watched)
-        watched.main = hosts.main_check(watched.checks)
-        row.trace = watched.trace.id if watched.trace else ""
-        if old is not None:
-            row.stale = bool(watched.checks)
-        if inside is not None and host.role == "host" and not host.historic:
-            self._networks[inside.id][1].append(watched)
-        self.verdict.add(row)
-
-    def _add_check(self, check: Check, watched: _Watched) -> None:
-        old = self._old.get(f"check:{check.id}")
-        row = (
-            old
-            if isinstance(old, CheckRow) and old.kind == check.kind
-            else CheckRow(check.id, check.host, check.kind)
-        )
-        row.label, row.interval_s = check.label, check.interval_s
-        row.stale = row.last is not None
-        watched.checks.append(row)
-        if check.kind is Kind.TRACE and watched.trace is None:
-            watched.trace = row
-        self._of_check[check.id] = (watched, row)
-        heapq.heappush(self._stale, (self._stale_at(row), check.id))
-        self.verdict.add(row)
-
-    def _mark_removed(self) -> None:
-        for subject, row in self._old.items():
-            kind, _, name = subject.partition(":")
-            if isinstance(row, HostRow) and name not in self._watched:
-                row.removed = True
-                self.verdict.add(row)
-            if isinstance(row, NetworkRow) and kind == "network" and name not in self._networks:
-                row.removed = True
-                self.verdict.add(row)
-        self._old.clear()
+    def _take_over(self, roster: Roster) -> None:
+        self._roster = roster
+        self.watchlist = roster.watchlist
+        self._stale = [
+            (self._stale_at(row), name) for name, (_, row) in roster.of_check.items()
+        ]
+        heapq.heapify(self._stale)
+        for judged in roster.networks.values():
+            self._count(judged)
+        for row in (self._guard.row, *roster.rows(), *roster.removed):
+            self.verdict.add(row)
 
     def reload(self, watchlist: Watchlist) -> None:
         """Go on with another watchlist; what both have keeps its state and memory."""
         guard = Guard(self._vantage, watchlist.controls("far"), self._rules)
         guard.adopt(self._guard)
         self._guard = guard
-        kept: list[Row] = [watched.row for watched in self._watched.values()]
-        kept += [row for _, row in self._of_check.values()]
-        kept += [row for row, _ in self._networks.values()]
-        self._old = {subject_of(row): row for row in kept}
-        self._watched, self._of_check, self._networks = {}, {}, {}
-        self._children, self._stale = {}, []
-        self._load(watchlist)
+        old = {subject_of(row): row for row in self._roster.rows()}
+        fresh = {
+            subject
+            for subject, row in old.items()
+            if isinstance(row, CheckRow | HostRow) and not row.stale
+        }
+        roster = Roster(watchlist, old, self._rules)
+        for row in roster.rows():
+            if isinstance(row, CheckRow | HostRow) and subject_of(row) in fresh:
+                row.stale = False
+        self._take_over(roster)
 
     # --- time and observations -----------------------------------------------------------
 
@@ -194,15 +115,19 @@ class Assessor:
 
     def observe(self, observation: Observation) -> None:
         """Judge one observation; time moves to its end first."""
-        found = self._of_check.get(observation.check)
+        found = self._roster.of_check.get(observation.check)
         if found is None:
             return
         self.tick(checks.ended(observation))
         self._guard.hear(observation)
         watched, row = found
-        broken = hosts.breaks_on_the_way(observation, watched.host, watched.network)
+        self._locate(watched, observation)
+        reading = checks.Reading(
+            hosts.breaks_on_the_way(observation, watched.host, watched.home),
+            hosts.was_reached(observation),
+        )
         before = (row.state, row.soft, row.stale, row.flapping)
-        events = checks.judge(row, observation, broken, self._guard, self._rules)
+        events = checks.judge(row, observation, reading, self._guard, self._rules)
         for event in events:
             self._tell(event)
         self.verdict.rows[f"check:{row.id}"] = row
@@ -229,7 +154,7 @@ class Assessor:
                 until=until,
             )
         )
-        for _, row in self._of_check.values():
+        for _, row in self._roster.of_check.values():
             if row.memory is not None and row.memory.fails:
                 row.memory.fails = 0
                 row.memory.recent.clear()
@@ -241,12 +166,12 @@ class Assessor:
 
     def row_of(self, check: str) -> CheckRow | None:
         """The current row of a check of the watchlist."""
-        found = self._of_check.get(check)
+        found = self._roster.of_check.get(check)
         return None if found is None else found[1]
 
     def trace_of(self, host: str) -> str:
         """The id of a host's trace check, or ''."""
-        watched = self._watched.get(host)
+        watched = self._roster.hosts.get(host)
         return watched.row.trace if watched is not None else ""
 
     @property
@@ -267,11 +192,24 @@ class Assessor:
         for event in events:
             self._tell(event)
             if event.kind is EventKind.VANTAGE and event.new == Vantage.FAULT:
-                for watched, check in self._of_check.values():
-                    self._forget(watched, check, now, "vantage", event.text)
+                self._suspend(now, event.text)
+        self._mark_stale(now)
+        if now % self._rules.network_round == 0:
+            for judged in self._roster.networks.values():
+                self._judge_network(judged, now)
+
+    def _suspend(self, now: Micros, why: str) -> None:
+        """Our own fault: whatever was thought of anybody is not known now."""
+        for watched, check in self._roster.of_check.values():
+            self._forget(watched, check, now, "vantage", why)
+        for judged in self._roster.networks.values():
+            judged.judge.suspend(now, "own vantage fault")
+            self.verdict.add(judged.row)
+
+    def _mark_stale(self, now: Micros) -> None:
         while self._stale and self._stale[0][0] <= now:
             _, name = heapq.heappop(self._stale)
-            watched, check = self._of_check[name]
+            watched, check = self._roster.of_check[name]
             at = self._stale_at(check)
             if at <= now:
                 if not check.stale:
@@ -281,6 +219,72 @@ class Assessor:
                 at = now + int(check.interval_s * SECOND)
             heapq.heappush(self._stale, (at, name))
 
+    def _locate(self, watched: Watched, observation: Observation) -> None:
+        """Where the host is hosted, by the address it was seen at; a move is an event."""
+        address, row = observation.address, watched.row
+        known = row.hosting.address if row.hosting else ""
+        if not address or address == known:
+            return
+        before = watched.network
+        self._roster.house(watched, address)
+        after = watched.network
+        row.hosting = Hosting(
+            address=address,
+            prefix=_prefix(after, address),
+            inside=after is not None,
+            how="watchlist prefixes",
+            at=observation.at,
+        )
+        for judged in self._roster.networks.values():
+            if judged.network in (before, after, watched.home):
+                self._count(judged)
+        if not known:
+            return
+        moved = before is not after
+        there = f"inside {after.name}" if after else "outside every watched network"
+        self._tell(
+            Event(
+                at=checks.ended(observation),
+                kind=EventKind.HOSTING,
+                subject=f"host:{row.id}",
+                text=f"address {known} → {address}"
+                + (f": now hosted {there}" if moved else ""),
+                old=known,
+                new=address,
+                rule="hosting",
+                evidence=(observation,),
+                quiet=not moved,
+            )
+        )
+
+    def _judge_network(self, judged: Judged, now: Micros) -> None:
+        health = self._guard.row.health
+        if health in (Vantage.FAULT, Vantage.RECHECK):
+            return
+        lossy = dns_up = dns_total = 0
+        reached: dict[str, bool | None] = {}
+        for watched in judged.inside:
+            voices = hosts.voices(watched.checks)
+            reached[watched.row.id] = hosts.reach(voices)
+            loss = watched.row.loss
+            lossy += loss is not None and self._rules.loss <= loss < 1.0
+            for row in voices:
+                if row.kind is Kind.DNS and row.memory is not None and not row.stale:
+                    dns_total += row.memory.reached is not None
+                    dns_up += row.memory.last_seen in (State.UP, State.DEGRADED)
+        evidence = hosts.evidence(
+            [row for watched in judged.inside for row in watched.checks],
+            self._rules.evidence_kept,
+        )
+        tally = Tally(reached, lossy, dns_up, dns_total, evidence)
+        since = judged.row.memory.bad_since if judged.row.memory else 0
+        proven = self._guard.may_condemn(since or now - self._rules.network_round)
+        before = msgspec.structs.replace(judged.row)
+        for event in judged.judge.round(now, tally, may_condemn=proven):
+            self._tell(event)
+        if before != judged.row:
+            self.verdict.add(judged.row)
+
     def _stale_at(self, row: CheckRow) -> Micros:
         good_at = row.memory.good_at if row.memory is not None else 0
         return max(good_at, self._started) + int(
@@ -288,7 +292,7 @@ class Assessor:
         )
 
     def _forget(
-        self, watched: _Watched, row: CheckRow, now: Micros, rule: str, why: str
+        self, watched: Watched, row: CheckRow, now: Micros, rule: str, why: str
     ) -> None:
         event = checks.forget(row, now, rule, why)
         self.verdict.add(row)
@@ -298,7 +302,7 @@ class Assessor:
         hosts.refresh(watched.row, watched.checks)
         self.verdict.add(watched.row)
 
-    def _combine(self, watched: _Watched, now: Micros, rule: str = "", why: str = "") -> None:
+    def _combine(self, watched: Watched, now: Micros, rule: str = "", why: str = "") -> None:
         """Bring a host's state up to date and tell when it changed."""
         speaking = hosts.voices(watched.checks)
         new = hosts.combine(row.state for row in speaking)
@@ -341,53 +345,55 @@ class Assessor:
                 quiet=quiet,
             )
         )
-        self._recount(watched)
-        for child in self._children.get(row.id, ()):
+        self._recount(watched, now)
+        for child in self._roster.children.get(row.id, ()):
             self._combine(child, now)
             self.verdict.add(child.row)
 
-    def _tell_flapping(self, watched: _Watched, events: list[Event]) -> None:
+    def _tell_flapping(self, watched: Watched, events: list[Event]) -> None:
         """A host begins or ends to flap with the check that does."""
         for event in events:
             if event.kind is EventKind.FLAPPING:
                 subject = f"host:{watched.row.id}"
                 self._tell(msgspec.structs.replace(event, subject=subject, quiet=False))
 
-    def _way_is_broken(self, watched: _Watched) -> bool:
+    def _way_is_broken(self, watched: Watched) -> bool:
         """DESIGN 4.4: the path breaks before the host's network, or no parent is reachable."""
-        parents = [
-            self._watched[name] for name in watched.host.parents if name in self._watched
-        ]
+        everyone = self._roster.hosts
+        parents = [everyone[name] for name in watched.host.parents if name in everyone]
         if parents and all(parent.row.state in hosts.BAD for parent in parents):
             return True
-        inside = watched.network if watched.row.network else None
+        inside = watched.network
         if not hosts.last_hop_outside(watched.trace, inside):
             return False
         # If anybody else inside answers, the way in is not what is broken.
         assert inside is not None
         return not any(
             other.row.state in (State.UP, State.DEGRADED)
-            for other in self._networks[inside.id][1]
+            for other in self._roster.networks[inside.id].inside
             if other is not watched
         )
 
-    def _recount(self, watched: _Watched) -> None:
-        for row, inside in self._networks.values():
-            if watched in inside or watched.host.affiliation == row.id:
-                self._count(row, inside)
+    def _recount(self, watched: Watched, now: Micros) -> None:
+        for judged in self._roster.networks.values():
+            if watched in judged.inside:
+                reached = hosts.reach(hosts.voices(watched.checks))
+                judged.judge.changed(now, watched.row.id, reached)
+            elif watched in judged.outside:
+                self._count(judged)
 
-    def _count(self, row: NetworkRow, inside: list[_Watched]) -> None:
-        states = [watched.row.state for watched in inside]
-        row.inside_total = len(states)
-        row.inside_known = sum(state is not State.UNKNOWN for state in states)
-        row.inside_up = sum(state in (State.UP, State.DEGRADED) for state in states)
-        outside = [
-            watched.row.state
-            for watched in self._watched.values()
-            if watched.host.affiliation == row.id
-            and watched.row.network != row.id
-            and not watched.host.historic
-        ]
-        row.outside_total = len(outside)
-        row.outside_up = sum(state in (State.UP, State.DEGRADED) for state in outside)
+    def _count(self, judged: Judged) -> None:
+        row = judged.row
+        row.inside_total = len(judged.inside)
+        row.outside_total = len(judged.outside)
+        row.outside_up = sum(
+            watched.row.state in (State.UP, State.DEGRADED) for watched in judged.outside
+        )
         self.verdict.add(row)
+
+
+def _prefix(network: Network | None, address: str) -> str:
+    if network is None:
+        return ""
+    found = ipaddress.ip_address(address)
+    return next(prefix for prefix in network.prefixes if found in ipaddress.ip_network(prefix))

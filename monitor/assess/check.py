@@ -7,7 +7,7 @@ Time is what the observations say.
 from __future__ import annotations
 
 from statistics import median
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from monitor.assess import flap
 from monitor.assess.rules import Rules
@@ -44,17 +44,27 @@ class Gate(Protocol):
         ...
 
 
+class Reading(NamedTuple):
+    """What a host makes of one observation before its check is judged.
+
+    ``on_the_way``: a failure is one of the way, before the host's network; ``reached``:
+    something came back from the host's address (None: not known).
+    """
+
+    on_the_way: bool
+    reached: bool | None
+
+
 def ended(observation: Observation) -> Micros:
     """When a check run was over."""
     return observation.at + int(observation.took_ms * 1000)
 
 
 def judge(
-    row: CheckRow, observation: Observation, unreachable: bool, gate: Gate, rules: Rules
+    row: CheckRow, observation: Observation, reading: Reading, gate: Gate, rules: Rules
 ) -> list[Event]:
     """Bring ``row`` up to date with one observation.
 
-    ``unreachable`` says that a failure is one of the way, before the host's network.
     Returns the check's events in order (all quiet: the host says them better).
     """
     memory = row.memory
@@ -66,7 +76,8 @@ def judge(
         return []
     memory.good_at = ended(observation)
     row.stale = False
-    seen = _seen(memory, observation, unreachable, rules)
+    memory.reached = reading.reached
+    seen = _seen(memory, observation, reading.on_the_way, rules)
     memory.ring = flap.push(memory.ring, memory.last_seen not in (None, seen), rules.flap_slots)
     step = _Step(row, memory, observation, seen, rules)
     events = step.failed(gate) if seen in _BAD else step.answered()
@@ -251,6 +262,7 @@ def forget(row: CheckRow, now: Micros, rule: str, why: str) -> Event | None:
     if memory is None:
         memory = row.memory = Memory()
     memory.fails = memory.goods = memory.bad_rounds = 0
+    memory.reached = None
     memory.recent.clear()
     row.soft, row.attempt = None, 0
     if row.state is State.UNKNOWN:

@@ -72,6 +72,42 @@ def breaks_on_the_way(observation: Observation, host: Host, network: Network | N
     return False
 
 
+# Failures in which the host, or something on its address, did answer: the line is up.
+_ANSWERED = frozenset({Layer.TLS, Layer.DNS, Layer.HTTP})
+_ANSWERS = frozenset({Reason.REFUSED, Reason.RESET, Reason.CLOSED})
+
+
+def was_reached(observation: Observation) -> bool | None:
+    """Whether anything came back from the host's address; None when that is not known.
+
+    A refused connection, a broken certificate or an HTTP 500 is a fault of a site on a line
+    that works.
+    """
+    if observation.outcome in (Outcome.OK, Outcome.WARN):
+        return True
+    reason = observation.reason
+    layer = REASONS[reason].layer
+    if reason in _ANSWERS or layer in _ANSWERED:
+        return True
+    if reason is Reason.PORT_UNREACHABLE:
+        return observation.said_by in ("", observation.address)
+    if layer in (Layer.NAME, Layer.OWN) or observation.outcome is not Outcome.FAIL:
+        return None
+    return False
+
+
+def reach(rows: Iterable[CheckRow]) -> bool | None:
+    """Whether a host is reached by any of its fresh checks; None when none can tell."""
+    found: bool | None = None
+    for row in rows:
+        if row.stale or row.memory is None or row.memory.reached is None:
+            continue
+        if row.memory.reached:
+            return True
+        found = False
+    return found
+
+
 def last_hop_outside(trace: CheckRow | None, network: Network | None) -> str:
     """The last answering hop of a broken trace when it lies outside ``network``, else ''."""
     if trace is None or network is None or trace.last is None:

@@ -40,6 +40,26 @@ class Rules(msgspec.Struct, frozen=True):
     stale_intervals: float = 2.5
     clock_jump: Micros = 5 * SECOND
     evidence_kept: int = 6
+    # phases of a network (DESIGN 4.5)
+    network_round: Micros = 30 * SECOND
+    lost_share: float = 0.05
+    lost_for: Micros = 5 * MINUTE
+    well_share: float = 0.80
+    restored_for: Micros = 30 * MINUTE
+    bad_rounds: int = 2
+    good_rounds: int = 3
+    # Enough of the hosts inside must be known before anything is said of them together.
+    known_share: float = 0.5
+    # A flicker is the network's when several hosts come and go twice, or when most of them
+    # go together three times; it is over when nothing has changed for an hour.
+    flicker_hosts: int = 2
+    flicker_host_share: float = 0.2
+    flicker_host_changes: int = 4
+    flicker_dips: int = 3
+    flicker_quiet: Micros = HOUR
+    lossy_share: float = 0.5
+    # What answers for a day without a change is what is usual.
+    settle: Micros = 24 * HOUR
 
 
 RULES: Final = Rules()

@@ -296,6 +296,7 @@ def test_counts_of_a_network_are_of_hosts_measured_inside_only() -> None:
     world.controls(0)
     for name in ("in1", "out"):
         world.see(name, 5)
+    world.tick(60)
     row = world.rows["network:nk"]
     assert isinstance(row, NetworkRow)
     assert (row.inside_up, row.inside_known, row.inside_total) == (1, 1, 2)
@@ -382,3 +383,18 @@ def test_no_host_is_told_down_without_proof_that_we_are_well(
             assert vantage.health is Vantage.HEALTHY
             assert told[-1].evidence
         assert isinstance(world.rows["vantage:local"], VantageRow)
+
+
+def test_a_site_by_name_is_inside_where_its_address_says_and_a_move_is_told() -> None:
+    world = World(watchlist(host("site", "kcna.example", affiliation="nk")))
+    world.controls(0)
+    world.see("site", 5, address="192.0.2.7")
+    world.tick(60)
+    assert world.host("site").network == "nk"
+    world.see("site", 65, address="192.0.2.8")
+    assert world.loud() == []
+    world.see("site", 70, address="203.0.113.7")
+    assert world.host("site").network == ""
+    moves = [e for e in world.events if e.kind is EventKind.HOSTING]
+    assert [e.quiet for e in moves] == [True, False]
+    assert "outside every watched network" in moves[1].text

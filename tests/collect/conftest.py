@@ -109,7 +109,7 @@ class Stage:
     ) -> None:
         async def main(clock: SimClock) -> None:
             self.clock = clock
-            self.prober = Scripted(clock, lambda check, at: self.answer(check, at))
+            self.prober = Scripted(clock, self.answer)
             self.sink = Sink(self.store, threaded=False)
             self.collector = Collector(
                 watchlist,

@@ -156,7 +156,7 @@ def test_a_second_run_writes_the_gap_and_tells_nothing_anew(stage: Stage) -> Non
     stage.rows = dict(stage.store.rows)
     stage.store.events.clear()
     stage.run(watched("a", "b", controls=0), 60)
-    assert [e.kind for e in stage.store.events][0] is EventKind.GAP
+    assert stage.store.events[0].kind is EventKind.GAP
     assert not [subject for subject, _ in stage.loud() if subject.startswith("host")]
     assert host(stage, "a").state is State.DOWN
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +43,7 @@ def test_first_looks_come_within_ten_seconds_and_are_spread() -> None:
 def test_a_check_keeps_its_pace_and_its_phase(start: float, every: float) -> None:
     schedule = Schedule([check("a", every)], start)
     seen = [at for at, _ in runs(schedule, start, start + 50 * every, took=0.0)][2:]
-    gaps = [later - earlier for earlier, later in zip(seen, seen[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(seen)]
     assert all(
         every * (1 - JITTER) - 1e-6 <= gap <= every * (1 + JITTER) + 1e-6 for gap in gaps
     )

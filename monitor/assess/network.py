@@ -1,0 +1,277 @@
+"""The phase of a network: what its hosts inside mean together (DESIGN 4.5).
+
+Only hosts measured as hosted inside are counted.  A host that gives any answer, be it a
+refusal or an HTTP 500, has a line: sites and line are told apart here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from monitor.assess.rules import Rules
+from monitor.records import (
+    MINUTE,
+    SECOND,
+    Event,
+    EventKind,
+    Micros,
+    NetMemory,
+    NetworkRow,
+    Observation,
+    Phase,
+)
+
+_AFTER_LOSS = frozenset({Phase.LOST, Phase.PARTIAL})
+
+
+class Tally(msgspec.Struct):
+    """One round of a network.
+
+    ``reached`` by host id (None: not known), how many are ``lossy``, the name servers
+    inside that answered of those asked, and the evidence for a change.
+    """
+
+    reached: Mapping[str, bool | None]
+    lossy: int = 0
+    dns_up: int = 0
+    dns_total: int = 0
+    evidence: tuple[Observation, ...] = ()
+
+
+class NetworkJudge:
+    """Moves one network's row from round to round."""
+
+    def __init__(self, row: NetworkRow, rules: Rules) -> None:
+        self.row = row
+        self._rules = rules
+        if row.memory is None:
+            row.memory = NetMemory()
+        self._memory: NetMemory = row.memory
+
+    def changed(self, now: Micros, host: str, reached: bool | None) -> None:
+        """A host inside changed its hard state; only a line that came or went counts."""
+        memory = self._memory
+        if reached is None or memory.reached.get(host) is reached:
+            return
+        if host in memory.reached:
+            memory.changes.append((now, host))
+            del memory.changes[:-256]
+        memory.reached[host] = reached
+
+    def suspend(self, now: Micros, why: str) -> None:
+        """Our own fault: nothing is known of the network now."""
+        memory, row = self._memory, self.row
+        memory.bad = memory.good = memory.lossy = 0
+        memory.bad_since = memory.low_since = 0
+        row.why = why
+        if row.phase is not Phase.UNKNOWN:
+            memory.before, memory.before_since = row.phase, row.since
+            row.phase, row.since = Phase.UNKNOWN, now
+
+    def round(self, now: Micros, tally: Tally, *, may_condemn: bool) -> list[Event]:
+        """Judge one round; returns the events, the row is brought up to date."""
+        row, memory, rules = self.row, self._memory, self._rules
+        known = [host for host, reached in tally.reached.items() if reached is not None]
+        up = [host for host in known if tally.reached[host]]
+        row.inside_total, row.inside_known, row.inside_up = (
+            len(tally.reached),
+            len(known),
+            len(up),
+        )
+        row.dns_up, row.dns_total = tally.dns_up, tally.dns_total
+        memory.changes = [
+            each for each in memory.changes if now - each[0] <= rules.flicker_span
+        ]
+        memory.dips = [at for at in memory.dips if now - at <= rules.flicker_span]
+        if not known or len(known) < rules.known_share * len(tally.reached):
+            row.why = f"only {len(known)} of {len(tally.reached)} inside are known"
+            return []
+        usual = [host for host in known if host in memory.usual] or known
+        share = sum(bool(tally.reached[host]) for host in usual) / len(usual)
+        row.usual = len(usual)
+        self._count(now, share, tally, may_condemn=may_condemn)
+        phase, rule, since = self._next(now, share)
+        self._learn(now, up)
+        row.why = self._words(now, share)
+        if phase is row.phase:
+            return []
+        return [self._turn(now, phase, rule, since, tally)]
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _count(self, now: Micros, share: float, tally: Tally, *, may_condemn: bool) -> None:
+        memory, rules = self._memory, self._rules
+        lossy = tally.lossy >= rules.lossy_share * max(1, len(tally.reached))
+        memory.lossy = memory.lossy + 1 if lossy else 0
+        partial = rules.lost_share <= share < rules.well_share
+        memory.partial = memory.partial + 1 if partial else 0
+        if share >= rules.well_share:
+            memory.good += 1
+            memory.bad = 0
+            memory.bad_since = memory.low_since = 0
+            memory.well_since = memory.well_since or now
+            return
+        memory.well_since = 0
+        if share >= rules.lost_share:
+            memory.low_since = 0
+        if not may_condemn:
+            return
+        memory.good = 0
+        memory.bad += 1
+        if memory.bad == rules.bad_rounds:
+            memory.dips.append(now)
+        memory.bad_since = memory.bad_since or now
+        if share < rules.lost_share:
+            memory.low_since = memory.low_since or now
+        if tally.dns_total and not tally.dns_up:
+            # Two families of observation in one round weigh as much as two rounds.
+            memory.bad = max(memory.bad, rules.bad_rounds)
+
+    def _next(self, now: Micros, share: float) -> tuple[Phase, str, Micros]:
+        """The phase after this round, the rule that says so, and since when."""
+        row, memory, rules = self.row, self._memory, self._rules
+        phase = row.phase
+        if phase is Phase.UNKNOWN:
+            return self._first(now, share)
+        if memory.low_since and now - memory.low_since >= rules.lost_for:
+            return Phase.LOST, "lost", memory.low_since
+        if memory.bad >= rules.bad_rounds:
+            if phase is Phase.LOST:
+                if memory.low_since:
+                    return phase, "", row.since
+                if memory.partial >= rules.good_rounds:
+                    return Phase.PARTIAL, "partial", now
+                return phase, "", row.since
+            fallen = Phase.PARTIAL if memory.lost_once else Phase.UNSTABLE
+            if phase in (fallen, Phase.PARTIAL):
+                return phase, "", row.since
+            return fallen, "share", memory.bad_since
+        if share < rules.well_share:
+            return phase, "", row.since
+        return self._well(now, phase)
+
+    def _well(self, now: Micros, phase: Phase) -> tuple[Phase, str, Micros]:
+        """At least 80 % of what is usual answers."""
+        row, memory, rules = self.row, self._memory, self._rules
+        stay = (phase, "", row.since)
+        if phase in _AFTER_LOSS:
+            if phase is Phase.PARTIAL and not memory.lost_once and memory.usual:
+                return Phase.STABLE, "usual", now
+            if memory.good < rules.good_rounds:
+                return stay
+            return Phase.RESTORED, "restored", memory.well_since
+        flickers = self._flickers(now)
+        if phase is Phase.RESTORED:
+            if memory.well_since and now - memory.well_since >= rules.restored_for:
+                memory.lost_once = False
+                return Phase.STABLE, "settled", now
+            return stay
+        if phase is Phase.STABLE:
+            if flickers:
+                return Phase.UNSTABLE, "flicker", self._restless_since()
+            if memory.lossy >= rules.bad_rounds:
+                return Phase.UNSTABLE, "loss", now - rules.network_round
+            return stay
+        if memory.good >= rules.good_rounds and not flickers and not memory.lossy:
+            return Phase.STABLE, "clear", now
+        return stay
+
+    def _first(self, now: Micros, share: float) -> tuple[Phase, str, Micros]:
+        """Out of UNKNOWN: as before an own fault if it still fits, else a first look."""
+        row, memory, rules = self.row, self._memory, self._rules
+        before = memory.before
+        well = share >= rules.well_share
+        if before in (Phase.STABLE, Phase.RESTORED, Phase.UNSTABLE) and well:
+            return before, "as-before", memory.before_since
+        if before is Phase.LOST and share < rules.lost_share:
+            return before, "as-before", memory.before_since
+        if before is Phase.PARTIAL and not well and share >= rules.lost_share:
+            return before, "as-before", memory.before_since
+        if well and before in _AFTER_LOSS:
+            return Phase.RESTORED, "restored", memory.well_since
+        if well:
+            return Phase.STABLE, "first-look", now
+        if memory.bad < rules.bad_rounds:
+            return row.phase, "", row.since
+        if before is not None:
+            fallen = Phase.PARTIAL if memory.lost_once else Phase.UNSTABLE
+            return fallen, "share", memory.bad_since
+        if share >= rules.lost_share:
+            return Phase.PARTIAL, "first-look", now
+        if memory.low_since and now - memory.low_since >= rules.lost_for:
+            return Phase.LOST, "lost", memory.low_since
+        return row.phase, "", row.since
+
+    def _flickers(self, now: Micros) -> bool:
+        """Several hosts come and go, or most go together again and again (DESIGN 4.3)."""
+        memory, rules = self._memory, self._rules
+        last = max([at for at, _ in memory.changes[-1:]] + memory.dips[-1:], default=0)
+        if now - last >= rules.flicker_quiet:
+            return False
+        if len(memory.dips) >= rules.flicker_dips:
+            return True
+        counts = Counter(host for _, host in memory.changes)
+        restless = sum(count >= rules.flicker_host_changes for count in counts.values())
+        total = self.row.inside_total
+        return restless >= min(
+            total, max(rules.flicker_hosts, rules.flicker_host_share * total)
+        )
+
+    def _restless_since(self) -> Micros:
+        memory = self._memory
+        return min([at for at, _ in memory.changes[:1]] + memory.dips[:1])
+
+    def _learn(self, now: Micros, up: list[str]) -> None:
+        """What answers while all is well is what is usual; a day's silence ends that."""
+        row, memory, rules = self.row, self._memory, self._rules
+        settled = row.phase is Phase.STABLE or (
+            row.phase is Phase.PARTIAL
+            and not memory.lost_once
+            and now - row.since >= rules.settle
+            and not memory.changes
+        )
+        if not settled:
+            return
+        for host in up:
+            memory.usual[host] = now
+        memory.usual = {
+            host: at for host, at in memory.usual.items() if now - at < rules.settle
+        }
+
+    def _turn(self, now: Micros, phase: Phase, rule: str, since: Micros, tally: Tally) -> Event:
+        row, memory = self.row, self._memory
+        old, row.phase, row.since = row.phase, phase, since or now
+        if phase is Phase.LOST:
+            memory.lost_once = True
+        memory.before = None
+        return Event(
+            at=now,
+            kind=EventKind.TRANSITION,
+            subject=f"network:{row.id}",
+            text=self._words(now, None),
+            old=old,
+            new=phase,
+            rule=rule,
+            since=row.since,
+            evidence=tally.evidence,
+            quiet=rule in ("first-look", "as-before", "usual"),
+        )
+
+    def _words(self, now: Micros, share: float | None) -> str:
+        row, memory, rules = self.row, self._memory, self._rules
+        text = f"{row.inside_up} of {row.inside_total} inside answer"
+        if row.usual < row.inside_total:
+            text += f" ({row.usual} usually do)"
+        if row.dns_total:
+            text += f", name servers {row.dns_up} of {row.dns_total}"
+        if row.phase is Phase.UNSTABLE and memory.changes:
+            text += f"; {len(memory.changes)} hosts came or went in 6 h"
+        if memory.lossy:
+            text += "; loss at most of them"
+        if share is not None and memory.low_since and row.phase is not Phase.LOST:
+            waited = (now - memory.low_since) // SECOND
+            text += f"; for {waited} s, LOST at {rules.lost_for // MINUTE} min"
+        return text
