@@ -339,3 +339,4 @@ async def dns_server(mode: str = "good", drop: int = 0) -> AsyncIterator[DnsServ
             yield server
         finally:
             transport.close()
+            await asyncio.sleep(0)  # the socket itself is closed a turn later
