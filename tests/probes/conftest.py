@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from servers import Authority
 
 from monitor.clock import RealClock
 from monitor.probes.resolve import Resolver
-from servers import Authority
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-NOW = datetime.datetime.now(datetime.UTC)
-DAY = datetime.timedelta(days=1)
+NOW = dt.datetime.now(dt.UTC)
+DAY = dt.timedelta(days=1)
 
 
 # --- TCP ------------------------------------------------------------------------------
@@ -228,14 +228,15 @@ ZONE = {
 class DnsServer(asyncio.DatagramProtocol):
     """An authority (and, where RD is set, a resolver) for ``example.test`` on UDP and TCP.
 
-    ``mode`` changes how it behaves; ``asked`` counts the questions by name; ``drop`` is how
-    many datagrams are lost first.
+    ``mode`` changes how it behaves; ``asked`` holds the names asked for, ``first`` is set
+    with the first of them; ``drop`` is how many datagrams are lost before one is answered.
     """
 
     def __init__(self, mode: str = "good", drop: int = 0) -> None:
         self.mode = mode
         self.drop = drop
         self.asked: list[str] = []
+        self.first = asyncio.Event()
         self.port = 0
         self.ttl = 60
 
@@ -245,6 +246,7 @@ class DnsServer(asyncio.DatagramProtocol):
     def datagram_received(self, data, addr):
         query = dns.message.from_wire(data)
         self.asked.append(str(query.question[0].name))
+        self.first.set()
         if self.drop > 0:
             self.drop -= 1
             return
@@ -305,7 +307,7 @@ class DnsServer(asyncio.DatagramProtocol):
             answer.question.clear()
         if self.mode in ("servfail", "refused", "formerr"):
             return answer
-        if self.mode not in ("lame",) and not query.flags & dns.flags.RD:
+        if self.mode != "lame" and not query.flags & dns.flags.RD:
             answer.flags |= dns.flags.AA
         question = query.question[0]
         self.fill(answer, question.name, question.rdtype)

@@ -219,7 +219,10 @@ async def test_broken_coding(look):
         ({"regex": "(?i)UP"}, Reason.NONE),
         ({"regex": r'"a":\s*\[1, *2'}, Reason.NONE),
         ({"regex": r"x+y+\n"}, Reason.HTTP_CONTENT),
-        ({"json": (("state", "up"), ("a.1", "2"), ("ok", "true"), ("no", "null"))}, Reason.NONE),
+        (
+            {"json": (("state", "up"), ("a.1", "2"), ("ok", "true"), ("no", "null"))},
+            Reason.NONE,
+        ),
         ({"json": (("a.2", "2"),)}, Reason.HTTP_CONTENT),
         ({"json": (("state.deep", "up"),)}, Reason.HTTP_CONTENT),
     ],
@@ -272,9 +275,11 @@ async def test_redirects_are_followed_and_recorded(look):
 
 async def test_a_token_stays_at_home(look):
     away = routes({"/": page()})
-    async with tcp_server(away) as there:
-        async with tcp_server(says(moved(f"http://other.example.test:{there}/"))) as here:
-            seen = await look(here, follow=1, headers=(("x-token", "secret"),))
+    async with (
+        tcp_server(away) as there,
+        tcp_server(says(moved(f"http://other.example.test:{there}/"))) as here,
+    ):
+        seen = await look(here, follow=1, headers=(("x-token", "secret"),))
     assert seen.outcome is Outcome.OK
     assert "secret" not in away.seen[0]
 

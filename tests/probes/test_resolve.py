@@ -159,7 +159,6 @@ async def test_closing_ends_what_is_under_way(make):
     async with dns_server("silent") as server:
         resolver = make(server.port)
         waiting = asyncio.create_task(resolver.address("www.example.test", "ipv4", 5.0))
-        while not server.asked:
-            await asyncio.sleep(0.01)
+        await server.first.wait()
         await resolver.close()
         assert (await waiting).reason is Reason.RESOLVER_FAILED
