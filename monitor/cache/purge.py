@@ -70,4 +70,5 @@ class Purge:
         free = int(self._db.execute("PRAGMA freelist_count").fetchall()[0][0])
         surplus = min(free - int(pages * _RESERVE), _PAGES_A_SLICE)
         if surplus > 0:
-            self._db.execute(f"PRAGMA incremental_vacuum({surplus})").fetchall()
+            # It gives back a page a step; execute() would take the first step alone.
+            self._db.executescript(f"PRAGMA incremental_vacuum({surplus})")

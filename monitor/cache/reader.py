@@ -63,23 +63,23 @@ class Reader:
 
     def _open(self) -> sqlite3.Connection:
         self._db, self._still = open_reading(self._path)
-        with speaking_of(self._path):
-            self._inode = self._path.stat().st_ino
+        self._inode = self._inode_now()
         self._seen: tuple[int, Cursor] | None = None
         return self._db
 
+    def _inode_now(self) -> int:
+        with speaking_of(self._path):
+            return self._path.stat().st_ino
+
     def _ready(self) -> tuple[sqlite3.Connection, bool]:
         """The connection, and whether it had to be opened anew on another file."""
-        if self._db is not None:
-            with speaking_of(self._path):
-                inode = self._path.stat().st_ino
-            if inode == self._inode and not (
-                self._still and side_files(self._path)[0].exists()
-            ):
-                return self._db, False
+        other = self._inode_now() != self._inode
+        if other or (self._still and side_files(self._path)[0].exists()):
             self.close()
-            return self._open(), inode != self._inode
-        return self._open(), False
+        if self._db is not None:
+            return self._db, False
+        last = self._inode
+        return self._open(), self._inode != last
 
     @contextmanager
     def _reading(self, db: sqlite3.Connection) -> Iterator[None]:

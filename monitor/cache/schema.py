@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -208,22 +209,32 @@ def open_writing(path: Path, *, create: bool) -> sqlite3.Connection:
     with speaking_of(path):
         if create:
             make_folder(path)
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0)
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0)
         os.close(os.open(path, flags, 0o600))
+        _must_be_file(path)
         db = sqlite3.connect(
             _uri(path, "mode=rw"), uri=True, isolation_level=None, check_same_thread=False
         )
         try:
-            _prepare(db, path)
+            _prepare(db, path, create=create)
         except BaseException:
             db.close()
             raise
         return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path) -> None:
+def _must_be_file(path: Path) -> None:
+    """SQLite would wait for ever for the other end of a pipe."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise CacheError(f"{path} is not a file")
+
+
+def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
     db.execute(f"PRAGMA busy_timeout={WRITE_BUSY_MS}")
-    check_version(db, path)
+    if create:
+        check_version(db, path)
+    else:
+        _must_hold_something(db, path)
     # Takes effect only on a file that has no table yet.
     db.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -271,7 +282,7 @@ def open_reading(path: Path) -> tuple[sqlite3.Connection, bool]:
     and no way to make its index: it is read as it stands.  Raises CacheError.
     """
     with speaking_of(path):
-        path.stat()
+        _must_be_file(path)
         try:
             return _reading(path, "mode=ro"), False
         except sqlite3.OperationalError as error:
@@ -292,13 +303,13 @@ def _reading(path: Path, options: str) -> sqlite3.Connection:
         db.execute("PRAGMA query_only=ON")
         # A damaged text costs its row, not the whole answer.
         db.text_factory = lambda raw: str(raw, "utf-8", "replace")
-        _check_readable(db, path)
+        _must_hold_something(db, path)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _check_readable(db: sqlite3.Connection, path: Path) -> None:
+def _must_hold_something(db: sqlite3.Connection, path: Path) -> None:
     if check_version(db, path) < SCHEMA_VERSION:
         raise CacheMissing(f"the cache {path} holds nothing yet; start a collector")

@@ -15,7 +15,7 @@ from monitor.records import Observation, Outcome, decode_row, encode, subject_of
 from tests import strategies as some
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     observations=st.lists(
         some.observations, max_size=8, unique_by=lambda seen: (seen.check, seen.at)
