@@ -252,6 +252,10 @@ class Writer:
         db.executemany(
             _UPSERT_MEMORY, [(subject, memory) for subject, _, memory in blobs if memory]
         )
+        db.executemany(
+            "DELETE FROM memories WHERE subject = ?",
+            [(subject,) for subject, _, memory in blobs if memory is None],
+        )
 
     def _cap_log(self, db: sqlite3.Connection) -> None:
         """Start the log over by force once it has grown past its cap."""

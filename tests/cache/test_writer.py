@@ -80,6 +80,14 @@ def test_a_restarted_writer_goes_on_where_it_was(path):
     second.close()
 
 
+def test_a_row_without_memory_replaces_one_that_had_it(path, opened):
+    writer = opened(Writer(path))
+    bare = msgspec.structs.replace(check(), memory=None)
+    writer.commit([], [], rows_of(check()))
+    writer.commit([], [], rows_of(bare))
+    assert writer.rows() == rows_of(bare)
+
+
 def test_a_record_no_file_can_hold_does_not_hold_up_the_others(path, opened):
     writer = opened(Writer(path))
     reader = opened(Reader(path))
