@@ -124,8 +124,9 @@ class Resolver:
         return flight.result()
 
     async def _look_up(self, key: tuple[str, str]) -> _Found:
-        # The first import takes 50 ms, which no running probe should feel.
-        await asyncio.to_thread(__import__, "monitor.probes.lookup")
+        if self._asker is None:
+            # The first import takes 50 ms, which no running probe should feel.
+            await asyncio.to_thread(__import__, "monitor.probes.lookup")
         from monitor.probes import lookup  # noqa: PLC0415 - who has only literals needs none
         from monitor.probes.asker import Asker  # noqa: PLC0415 - likewise
 
@@ -147,7 +148,7 @@ class Resolver:
         return found
 
     def _keep(self, key: tuple[str, str], found: _Found) -> None:
-        if found[3] <= 0:
+        if found[1] in (Reason.RESOLVER_FAILED, Reason.RESOLVER_TIMEOUT):
             return
         if len(self._kept) >= _KEPT:
             del self._kept[next(iter(self._kept))]

@@ -12,6 +12,7 @@ from typing import Any, Final
 from monitor.records import DAY, SECOND, Micros, Outcome, Reason, TlsFacts, clean_text
 
 _MAX_NAMES: Final = 32
+_LEAVES_KEPT: Final = 1024
 
 # X509_V_ERR_* of OpenSSL's x509_vfy.h.
 _VERIFY_CODES: Final = {
@@ -37,6 +38,7 @@ _RDN: Final = {
 
 _lock: Final = threading.Lock()
 _contexts: Final[dict[tuple[bool, str, str], ssl.SSLContext]] = {}
+_leaves: Final[dict[str, TlsFacts]] = {}
 
 
 async def context(*, verify: bool) -> ssl.SSLContext:
@@ -82,30 +84,47 @@ def facts(tls: ssl.SSLObject, error: ssl.SSLCertVerificationError | None = None)
     )
     # Until 3.13 the chain of a failed handshake is reachable only beneath the public object.
     chain = tls._sslobj.get_unverified_chain()  # type: ignore[attr-defined] # noqa: SLF001
-    return _with_leaf(known, chain) if chain else known
-
-
-def _with_leaf(known: TlsFacts, chain: list[Any]) -> TlsFacts:
-    leaf = chain[0]
-    encoded = ssl.PEM_cert_to_DER_cert(leaf.public_bytes())
-    try:
-        info = leaf.get_info()
-    except (ssl.SSLError, ValueError):
-        info = {}
-    names = [clean_text(value) for _, value in info.get("subjectAltName", ())[:_MAX_NAMES]]
+    if not chain:
+        return known
+    leaf = _leaf(chain[0])
     return TlsFacts(
         version=known.version,
         cipher=known.cipher,
+        subject=leaf.subject,
+        issuer=leaf.issuer,
+        names=leaf.names,
+        not_before=leaf.not_before,
+        not_after=leaf.not_after,
+        fingerprint=leaf.fingerprint,
+        chain_length=len(chain),
+        problem=known.problem,
+        problem_text=known.problem_text,
+    )
+
+
+def _leaf(certificate: Any) -> TlsFacts:
+    """What one certificate says; those seen last are remembered by their whole text."""
+    pem = certificate.public_bytes()
+    found = _leaves.get(pem)
+    if found is not None:
+        return found
+    try:
+        info = certificate.get_info()
+    except (ssl.SSLError, ValueError):
+        info = {}
+    names = (clean_text(value) for _, value in info.get("subjectAltName", ())[:_MAX_NAMES])
+    found = TlsFacts(
         subject=_name(info.get("subject", ())),
         issuer=_name(info.get("issuer", ())),
         names=tuple(names),
         not_before=_micros(info.get("notBefore", "")),
         not_after=_micros(info.get("notAfter", "")),
-        fingerprint=hashlib.sha256(encoded).hexdigest(),
-        chain_length=len(chain),
-        problem=known.problem,
-        problem_text=known.problem_text,
+        fingerprint=hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest(),
     )
+    if len(_leaves) >= _LEAVES_KEPT:
+        del _leaves[next(iter(_leaves))]
+    _leaves[pem] = found
+    return found
 
 
 def _name(name: tuple[tuple[tuple[str, str], ...], ...]) -> str:
