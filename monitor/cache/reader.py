@@ -26,10 +26,14 @@ _BEHIND: Final = (
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """How far somebody has read; the default is nothing at all."""
+    """How far somebody has read; the default is nothing at all.
+
+    ``file`` tells the file from another one put in its place, also to a new Reader.
+    """
 
     version: int = 0
     event: int = 0
+    file: int = 0
 
 
 class Changes(msgspec.Struct):
@@ -71,15 +75,12 @@ class Reader:
         with speaking_of(self._path):
             return self._path.stat().st_ino
 
-    def _ready(self) -> tuple[sqlite3.Connection, bool]:
-        """The connection, and whether it had to be opened anew on another file."""
+    def _ready(self) -> sqlite3.Connection:
+        """The connection, opened anew when another file stands in the place of the first."""
         other = self._inode_now() != self._inode
         if other or (self._still and side_files(self._path)[0].exists()):
             self.close()
-        if self._db is not None:
-            return self._db, False
-        last = self._inode
-        return self._open(), self._inode != last
+        return self._open() if self._db is None else self._db
 
     @contextmanager
     def _reading(self, db: sqlite3.Connection) -> Iterator[None]:
@@ -108,15 +109,16 @@ class Reader:
         judge's memory is left out of check rows: see :meth:`row`.  When nothing was
         committed since, it costs one ``PRAGMA data_version`` and reads no table.
         """
-        db, fresh = self._ready()
-        if fresh:
-            cursor = Cursor()
+        db = self._ready()
         with speaking_of(self._path):
             version = db.execute("PRAGMA data_version").fetchall()[0][0]
         if self._seen == (version, cursor):
             return Changes([], [], cursor, more=False)
         before = self.bad
         with self._reading(db):
+            fresh = self._is_of_another_file(db, cursor)
+            if fresh:
+                cursor = Cursor()
             changed = db.execute(
                 "SELECT subject, record, version FROM current WHERE version > ?",
                 (cursor.version,),
@@ -129,14 +131,24 @@ class Reader:
         reached = Cursor(
             version=max((row[2] for row in changed), default=cursor.version),
             event=said[-1][-1] if said else cursor.event,
+            file=self._inode,
         )
         if not more:
             self._seen = (version, reached)
         return Changes(rows, events, reached, more, self.bad - before, fresh)
 
+    def _is_of_another_file(self, db: sqlite3.Connection, cursor: Cursor) -> bool:
+        """Whether ``cursor`` was reached in another file; inodes are used again."""
+        if cursor.file not in (0, self._inode):
+            return True
+        version, event = db.execute(
+            "SELECT (SELECT max(version) FROM current), (SELECT max(id) FROM events)"
+        ).fetchall()[0]
+        return cursor.version > (version or 0) or cursor.event > (event or 0)
+
     def row(self, subject: str) -> Row | None:
         """The current row of a subject, a check's with its memory; None if unknown."""
-        db, _ = self._ready()
+        db = self._ready()
         with speaking_of(self._path):
             found = db.execute(f"{codec.ROW} WHERE c.subject = ?", (subject,)).fetchall()
         return next(iter(self._each(lambda row: codec.row_of(*row), found)), None)
@@ -165,7 +177,7 @@ class Reader:
             f"SELECT {codec.EVENT} FROM events WHERE {' AND '.join(where)}"  # noqa: S608 - values are bound
             " ORDER BY id DESC LIMIT ?"
         )
-        db, _ = self._ready()
+        db = self._ready()
         with speaking_of(self._path):
             found = db.execute(query, (*values, limit)).fetchall()
         return self._each(codec.event_of, found)
@@ -174,7 +186,7 @@ class Reader:
         self, check: str, *, since: Micros = 0, until: Micros | None = None, limit: int = 500
     ) -> list[Observation]:
         """Observations of a check with ``since <= at < until``, newest first."""
-        db, _ = self._ready()
+        db = self._ready()
         with speaking_of(self._path):
             found = db.execute(
                 f"SELECT {codec.OBSERVED} FROM observed"  # noqa: S608 - column names of our own
@@ -186,7 +198,7 @@ class Reader:
 
     def hosts_behind(self, hop: str) -> list[str]:
         """Ids of the hosts whose latest trace, of any of their checks, passes ``hop``."""
-        db, _ = self._ready()
+        db = self._ready()
         with speaking_of(self._path):
             found = db.execute(_BEHIND, (hop,)).fetchall()
         return sorted({str(check).partition("/")[0] for (check,) in found})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_from_the_start_all_rows_and_the_newest_events(writer, reader):
     changes = reader.changes(Cursor(), event_limit=4)
     assert changes.events == events[-4:]
     assert {row.id for row in changes.rows} == {"alpha", "b"}
-    assert changes.cursor == Cursor(version=1, event=9)
+    assert (changes.cursor.version, changes.cursor.event) == (1, 9)
     assert not changes.more
 
 
@@ -212,6 +213,28 @@ def test_a_file_put_in_its_place_is_noticed(path, opened):
     assert changes.rows == [host("new")]
     assert [event.at for event in changes.events] == [9]
     assert not reader.changes(changes.cursor).fresh
+
+
+def test_a_new_reader_notices_it_by_the_cursor(path, opened):
+    with closing(Writer(path)) as first:
+        first.commit([], [said()] * 3, rows_of(host()))
+    with closing(Reader(path)) as reader:
+        cursor = reader.changes(Cursor()).cursor
+    path.rename(path.with_name("elsewhere"))
+    second = opened(Writer(path))
+    for turn in range(9):
+        second.commit([], [said()], rows_of(host("new", turn)))
+    assert opened(Reader(path)).changes(cursor).fresh
+
+
+def test_a_cursor_beyond_the_file_is_of_another(writer, path, opened):
+    writer.commit([], [said()], rows_of(host()))
+    inode = path.stat().st_ino
+    for cursor in (Cursor(2, 1, inode), Cursor(1, 2, inode), Cursor(0, 2)):
+        changes = opened(Reader(path)).changes(cursor)
+        assert changes.fresh
+        assert changes.rows == [host()]
+    assert not opened(Reader(path)).changes(Cursor(1, 1, inode)).fresh
 
 
 def test_no_read_holds_up_a_checkpoint(writer, reader, path):
