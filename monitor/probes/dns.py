@@ -56,7 +56,7 @@ class DnsProbe:
             # No packet was sent: the watchlist asks for what cannot be asked.
             return run.failed(Failure(Reason.PROBE_CRASHED, f"not a question: {error}"))
         try:
-            parsed = self._parser.parse(answer.data, asked)
+            parsed = await self._parser.parse(answer.data, asked)
         except Failure as failure:
             facts = DnsFacts(
                 server=run.address,

@@ -7,9 +7,11 @@ RFC 1035 (messages), RFC 6891 (EDNS), RFC 5001 (NSID), RFC 8914 (extended errors
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import dns.edns
 import dns.exception
@@ -25,11 +27,14 @@ import msgspec
 from monitor.probes.failures import Failure
 from monitor.records import Reason, clean_text
 
+T = TypeVar("T")
+
 # Large enough for nearly everything, small enough never to be fragmented (flag day 2020).
 UDP_PAYLOAD: Final = 1232
 MAX_MESSAGE: Final = 16_384
 _HEADER: Final = 12
 _MAX_RECORDS: Final = 512
+_RECORDS_AT_ONCE: Final = 32
 _MAX_ANSWERS: Final = 32
 _OPT: Final = 41
 _QUESTIONLESS: Final = frozenset({1, 2, 4, 5})  # FORMERR, SERVFAIL, NOTIMP, REFUSED
@@ -104,7 +109,7 @@ class Parser:
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, bytes], Parsed] = OrderedDict()
 
-    def parse(self, data: bytes, asked: Query) -> Parsed:
+    async def parse(self, data: bytes, asked: Query) -> Parsed:
         """Read an answer that ``belongs``.  Raises Failure (DNS_MALFORMED)."""
         try:
             key = (asked.text, _without_ttls(data))
@@ -112,7 +117,7 @@ class Parser:
             raise Failure(Reason.DNS_MALFORMED, "cut short") from None
         found = self._known.get(key)
         if found is None:
-            found = _parse(data, asked)
+            found = await apart_if_long(_parse, data, asked)
             if len(self._known) >= _PARSED_KEPT:
                 self._known.popitem(last=False)
             self._known[key] = found
@@ -128,10 +133,7 @@ def _without_ttls(data: bytes) -> bytes:
     at = _HEADER
     for _ in range(data[4] << 8 | data[5]):
         at = _behind_name(data, at) + 4
-    records = sum(data[i] << 8 | data[i + 1] for i in (6, 8, 10))
-    if records > _MAX_RECORDS:
-        raise Failure(Reason.DNS_MALFORMED, f"{records} records")
-    for _ in range(records):
+    for _ in range(_records(data)):
         at = _behind_name(data, at)
         if data[at] << 8 | data[at + 1] != _OPT:
             out[at + 4 : at + 8] = b"\0\0\0\0"
@@ -139,6 +141,24 @@ def _without_ttls(data: bytes) -> bytes:
     if at > len(data):
         raise IndexError(at)
     return bytes(out)
+
+
+def _records(data: bytes) -> int:
+    """How many records the header promises; raises Failure when that cannot be meant."""
+    records = sum(data[i] << 8 | data[i + 1] for i in (6, 8, 10))
+    if records > _MAX_RECORDS:
+        raise Failure(Reason.DNS_MALFORMED, f"{records} records")
+    return records
+
+
+async def apart_if_long(read: Callable[[bytes, Query], T], data: bytes, asked: Query) -> T:
+    """``read(data, asked)``, in a thread when it may take long.
+
+    Names built of pointers can make 8 kB take a quarter of a second.  Raises Failure.
+    """
+    if _records(data) <= _RECORDS_AT_ONCE:
+        return read(data, asked)
+    return await asyncio.to_thread(read, data, asked)
 
 
 def _behind_name(data: bytes, at: int) -> int:

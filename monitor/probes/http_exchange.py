@@ -17,7 +17,7 @@ MAX_HEADERS: Final = 65_536
 MAX_BODY: Final = 1 << 20
 # A MiB in one-byte chunks would keep the parser busy for ten seconds.
 _MAX_EVENTS: Final = 16_384
-_EVENTS_BEFORE_YIELD: Final = 256
+_EVENTS_BEFORE_YIELD: Final = 64
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _RAW_DEFLATE: Final = -zlib.MAX_WBITS
 

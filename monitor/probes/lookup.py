@@ -10,7 +10,7 @@ import dns.rcode
 import dns.rdatatype
 
 from monitor.probes.asker import Asker
-from monitor.probes.dnswire import Query, query
+from monitor.probes.dnswire import Query, apart_if_long, query
 from monitor.probes.failures import Failure
 from monitor.records import Reason, clean_text
 
@@ -38,11 +38,11 @@ async def first_answer(
     for index, server in enumerate(servers):
         try:
             answer = await asker.ask(server, port, asked, total_s / len(servers))
+            found = await apart_if_long(_read, answer.data, asked)
         except Failure as failure:
             note = note or f"{server}: {failure.reason} {failure.note}".strip()
             answered = answered or failure.reason is not Reason.TIMEOUT
             continue
-        found = _read(answer.data, asked)
         if found[1] is not Reason.RESOLVER_FAILED:
             return found, index
         answered = True

@@ -186,11 +186,20 @@ def test_garbage_is_malformed_or_read_and_nothing_else(noise, records):
     data = b"\0\0\x84\0\0\x01\0" + bytes([records]) + b"\0\0\0\0" + QUERY.question + noise
     assert belongs(data, QUERY)
     with contextlib.suppress(Failure):
-        Parser().parse(data, QUERY)
+        asyncio.run(Parser().parse(data, QUERY))
+
+
+async def test_long_answer_is_read_apart_and_whole():
+    record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4"
+    data = b"\0\0\x84\0\0\1\1\0\0\0\0\0" + b"".join(
+        [QUERY.question, *(record + bytes([10, 0, 0, last]) for last in range(256))]
+    )
+    parsed = await Parser().parse(data, QUERY)
+    assert len(parsed.answers) == 32
 
 
 @given(st.binary(max_size=60))
 def test_noise_never_belongs(noise):
     assert not belongs(noise, QUERY) or noise[4:6] == b"\0\0"
     with contextlib.suppress(Failure):
-        Parser().parse(b"\0" * 12 + noise, QUERY)
+        asyncio.run(Parser().parse(b"\0" * 12 + noise, QUERY))
