@@ -54,6 +54,97 @@ class Vantage(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+class FeedState(StrEnum):
+    """What may be said from a routing feed: no data, error and zero are three things.
+
+    ``ABSENT``: nothing was asked, or nothing has come yet.  ``ERROR``: it was asked and
+    failed, and there is no data.  ``STALE``: there is data, but it no longer follows the
+    world.  ``LIVE``: what it says holds now; zero routes means zero routes.
+    """
+
+    ABSENT = "absent"
+    ERROR = "error"
+    STALE = "stale"
+    LIVE = "live"
+
+
+class FeedReason(StrEnum):
+    """Why a feed is not live.  Decisions are taken on these, never on free text."""
+
+    NONE = "none"
+    DISABLED = "disabled"
+    CONNECTING = "connecting"
+    UNSEEDED = "unseeded"
+    NAME = "name"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    SILENT = "silent"
+    DELAYED = "delayed"
+    CLOSED = "closed"
+    TRUNCATED = "truncated"
+    RATE_LIMITED = "rate-limited"
+    HTTP_STATUS = "http-status"
+    PROTOCOL = "protocol"
+    NOT_JSON = "not-json"
+    MALFORMED = "malformed"
+    TOO_LARGE = "too-large"
+    FEED_ERROR = "feed-error"
+    NO_CONTROL = "no-control"
+    CRASHED = "crashed"
+
+
+FEED_REASONS: Final[dict[FeedReason, str]] = {
+    FeedReason.NONE: "",
+    FeedReason.DISABLED: "not asked for by the watchlist",
+    FeedReason.CONNECTING: "not connected yet",
+    FeedReason.UNSEEDED: "no snapshot yet",
+    FeedReason.NAME: "its name cannot be resolved",
+    FeedReason.REFUSED: "connection refused",
+    FeedReason.UNREACHABLE: "cannot be reached",
+    FeedReason.TLS: "TLS failed",
+    FeedReason.TIMEOUT: "no answer in time",
+    FeedReason.SILENT: "silent: even its canary says nothing",
+    FeedReason.DELAYED: "late: its newest data is minutes old",
+    FeedReason.CLOSED: "closed by the other side",
+    FeedReason.TRUNCATED: "cut off in the middle",
+    FeedReason.RATE_LIMITED: "asked too often (429)",
+    FeedReason.HTTP_STATUS: "unexpected HTTP status",
+    FeedReason.PROTOCOL: "not valid HTTP",
+    FeedReason.NOT_JSON: "not JSON",
+    FeedReason.MALFORMED: "not the documented format",
+    FeedReason.TOO_LARGE: "more than we take",
+    FeedReason.FEED_ERROR: "the feed reports an error",
+    FeedReason.NO_CONTROL: "no data for a control prefix either: outside its horizon",
+    FeedReason.CRASHED: "the reader itself failed",
+}
+
+
+class Routed(StrEnum):
+    """How far the routes of a prefix are seen (DESIGN 4.6)."""
+
+    VISIBLE = "visible"
+    PARTIAL = "partial"
+    WITHDRAWN = "withdrawn"
+    UNKNOWN = "unknown"
+
+
+class AlarmKind(StrEnum):
+    """What is odd about who announces."""
+
+    ORIGIN = "origin"
+    MORE_SPECIFIC = "more-specific"
+
+
+class Disagreement(StrEnum):
+    """Routes and probes say different things; shown beside each other, never merged."""
+
+    NONE = ""
+    DEAD = "announced but dead"
+    ALIVE = "withdrawn but alive"
+
+
 class Outcome(StrEnum):
     """What one check run amounted to.
 
@@ -380,8 +471,8 @@ class EventKind(StrEnum):
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of the event log.
 
-    ``subject`` is ``host:ID``, ``check:ID``, ``network:ID``, ``vantage:NAME`` or
-    ``collector``.  ``old`` and ``new`` are states, phases or vantage healths.  A soft
+    ``subject`` is ``host:ID``, ``check:ID``, ``network:ID``, ``vantage:NAME``,
+    ``feed:NAME`` or ``collector``.  ``old`` and ``new`` are states, phases or vantage healths.  A soft
     transition has ``hard`` False.  ``evidence`` holds the observations that caused it, so
     that it outlives the raw data; ``rule`` names the rule that fired.  ``since`` and
     ``until`` bound a gap.  A ``quiet`` event is true but no news by itself: a soft step, a
@@ -524,9 +615,9 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     ``usual`` are the hosts inside that answer when all is well, with the time each was last
     heard then; ``reached`` whether each was reached when its state last changed and
     ``changes`` when that changed; ``dips`` when the network fell under 80 %; ``bad`` and
-    ``good`` count rounds in a row; ``bad_since`` and ``low_since`` when the share of answering hosts
-    fell under 80 % and under 5 %; ``well_since`` when it last rose to 80 %; ``before`` the
-    phase before an own fault.
+    ``good`` count rounds in a row; ``bad_since`` and ``low_since`` when the share of answering
+    hosts fell under 80 % and under 5 %; ``well_since`` when it last rose to 80 %; ``before``
+    the phase before an own fault.
     """
 
     usual: dict[str, Micros] = {}
@@ -545,6 +636,23 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     before_since: Micros = 0
 
 
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A possible cause beside the evidence: ranked, never decided (DESIGN 4.8).
+
+    ``consistent`` and ``inconsistent`` are what was observed and bears on it, ``missing``
+    what would bear on it and could not be looked at, ``neutral`` what fits every
+    explanation alike.  ``rank`` counts from 1; equal evidence has the same rank.
+    """
+
+    id: str
+    title: str
+    consistent: tuple[str, ...] = ()
+    inconsistent: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    neutral: tuple[str, ...] = ()
+    rank: int = 0
+
+
 class NetworkRow(msgspec.Struct, omit_defaults=True):
     """Current row of a network: one line of the situation strip.
 
@@ -552,6 +660,7 @@ class NetworkRow(msgspec.Struct, omit_defaults=True):
     it a refusal or an error; ``known`` ones have fresh, trusted data; ``usual`` is how many
     answer when all is well.  ``outside_*`` count the affiliation's hosts hosted elsewhere,
     which never move the phase.  ``dns_*`` count name servers inside that were asked.
+    ``explanations`` are in order of rank; ``fate`` names what the failing hosts share.
     """
 
     id: str
@@ -573,6 +682,8 @@ class NetworkRow(msgspec.Struct, omit_defaults=True):
     why: str = ""
     memory: NetMemory | None = None
     removed: bool = False
+    explanations: tuple[Explanation, ...] = ()
+    fate: str = ""
 
 
 class VantageRow(msgspec.Struct, omit_defaults=True):
@@ -618,7 +729,20 @@ class CollectorRow(msgspec.Struct, omit_defaults=True):
     by_desk: bool = False
 
 
-Row = CheckRow | HostRow | NetworkRow | VantageRow | CollectorRow
+class RulesRow(msgspec.Struct, omit_defaults=True):
+    """What the rules of judgement mean, so that a reader can say why without judging.
+
+    ``sentences`` by the name of the rule an event carries; ``nexts`` what would change a
+    state, by ``host``, ``check``, ``network`` or ``vantage`` and the state: ``host:DOWN``;
+    ``base_rates`` what is known of how often which cause was found, bearing on none.
+    """
+
+    sentences: dict[str, str] = {}
+    nexts: dict[str, str] = {}
+    base_rates: str = ""
+
+
+Row = CheckRow | HostRow | NetworkRow | VantageRow | CollectorRow | RulesRow
 
 # One byte a run in ``beats``: the letter of the state, lower case while soft.
 BEATS: Final[dict[State, str]] = {
@@ -644,6 +768,12 @@ def subject_of(row: Row) -> str:
             return f"vantage:{row.id}"
         case CollectorRow():
             return "collector"
+        case RouteRow():
+            return f"route:{row.prefix}"
+        case FeedRow():
+            return f"feed:{row.name}"
+        case RulesRow():
+            return "rules"
 
 
 class Verdict(msgspec.Struct):
@@ -694,6 +824,9 @@ _ROW_TYPES: Final[dict[str, type[Any]]] = {
     "network": NetworkRow,
     "vantage": VantageRow,
     "collector": CollectorRow,
+    "route": RouteRow,
+    "feed": FeedRow,
+    "rules": RulesRow,
 }
 _ROW_DECODERS: Final = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()

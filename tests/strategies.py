@@ -5,13 +5,20 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from monitor.records import (
+    AlarmKind,
+    AlarmMemory,
     CheckRow,
     Claim,
     CollectorRow,
+    Disagreement,
     DnsFacts,
     Event,
     EventKind,
+    Explanation,
     Facts,
+    FeedReason,
+    FeedRow,
+    FeedState,
     Hop,
     Hosting,
     HostRow,
@@ -25,7 +32,12 @@ from monitor.records import (
     Phase,
     Phases,
     Reason,
+    RouteAlarm,
+    Routed,
+    RouteMemory,
+    RouteRow,
     Row,
+    RulesRow,
     State,
     TcpFacts,
     TlsFacts,
@@ -242,6 +254,16 @@ host_rows = st.builds(
     checks=tuples(check_ids),
     removed=st.booleans(),
 )
+explanations = st.builds(
+    Explanation,
+    id=texts,
+    title=texts,
+    consistent=tuples(texts),
+    inconsistent=tuples(texts),
+    missing=tuples(texts),
+    neutral=tuples(texts),
+    rank=counts,
+)
 network_rows = st.builds(
     NetworkRow,
     id=host_ids,
@@ -253,6 +275,8 @@ network_rows = st.builds(
     since=micros,
     inside_up=counts,
     why=texts,
+    explanations=tuples(explanations, 2),
+    fate=texts,
 )
 vantage_rows = st.builds(
     VantageRow, id=host_ids, health=st.sampled_from(Vantage), since=micros, why=texts
@@ -266,6 +290,12 @@ collector_rows = st.builds(
     lag_p50_ms=millis,
     clock=st.sampled_from(["real", "simulated"]),
 )
+rules_rows = st.builds(
+    RulesRow,
+    sentences=st.dictionaries(texts, texts, max_size=4),
+    nexts=st.dictionaries(texts, texts, max_size=4),
+    base_rates=texts,
+)
 rows: st.SearchStrategy[Row] = st.one_of(
-    check_rows, host_rows, network_rows, vantage_rows, collector_rows
+    check_rows, host_rows, network_rows, vantage_rows, collector_rows, rules_rows
 )
