@@ -147,6 +147,12 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._anchor()
         self._target = when if when > self._now else None
 
+    def stall(self, seconds: float) -> None:
+        """The loop stands still: simulated time passes inside the running callback."""
+        assert seconds >= 0
+        self._anchor()
+        self._now += seconds
+
     def _anchor(self) -> None:
         self._now = self.time()
         self._real = time.monotonic()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from monitor.records import Observation
+from collections.abc import Iterable
+
+from monitor.records import SECOND, Observation
 from monitor.simulation.answers import Answer, answer
 from monitor.simulation.draw import key_of
-from monitor.simulation.events import Fault
+from monitor.simulation.events import Event, Fault
 from monitor.simulation.loop import SimClock
 from monitor.simulation.world import World
 from monitor.watchlist.model import Check
@@ -51,10 +53,10 @@ def _stamped(seen: Observation, started: int) -> Observation:
     return Observation(**fields | {"at": started})
 
 
-async def keep_time(world: World, clock: SimClock) -> None:
-    """Suspend and step ``clock`` as the world's events say; ends after the last of them."""
-    for event in world.clock_events:
-        await clock.sleep((event.at - clock.true()) / 1_000_000)
+async def keep_time(events: Iterable[Event], clock: SimClock) -> None:
+    """Suspend and step ``clock`` as ``events`` say (see World.clock_events); then end."""
+    for event in events:
+        await clock.sleep((event.at - clock.true()) / SECOND)
         if event.fault is Fault.SUSPEND:
             clock.suspend(event.seconds)
         else:

@@ -156,6 +156,8 @@ def read_event(table: Table, known: Known) -> Event:
     table.subject = word
     scope, target = _read_target(table, known, fault)
     until = _read_until(table, known, at)
+    if fault is Fault.CLOCK_STEP:
+        until = at + SECOND
     event = Event(
         at=at,
         until=until,
@@ -221,10 +223,10 @@ def _cut(table: Table) -> dict[str, Any]:
 
 
 def _loss(table: Table) -> dict[str, Any]:
-    if "loss" in table:
-        whole = table.read("loss", fraction, 0.0)
+    if "from" not in table and "to" not in table:
+        whole = table.need("loss", fraction, 0.0, "0.3, or from = 0.1 and to = 0.6")
         return {"first": whole, "last": whole}
-    first = table.need("from", fraction, 0.0, "0.1, with to = 0.6; or loss = 0.3")
+    first = table.need("from", fraction, 0.0, "0.1")
     return {"first": first, "last": table.need("to", fraction, first, "0.6")}
 
 

@@ -60,30 +60,17 @@ def route_messages(
     world: World, since: Micros, until: Micros, count: int = PEERS
 ) -> tuple[RouteMessage, ...]:
     """Every message with ``since`` <= at < ``until``, in order of time."""
-    found = [
-        message
-        for net in world.plan.nets.values()
-        for prefix in net.prefixes
-        for peer in peers(world, count)
-        for message in _of_peer(world, net, prefix, peer)
-        if since <= message.at < until
-    ]
-    return tuple(sorted(found))
+    told = (message for story in _stories(world, count) for message in story)
+    return tuple(sorted(message for message in told if since <= message.at < until))
 
 
 def table(world: World, at: Micros, count: int = PEERS) -> tuple[RouteMessage, ...]:
     """What every peer holds at ``at``: its newest announcement of each prefix, if it stands."""
     held: list[RouteMessage] = []
-    for net in world.plan.nets.values():
-        for prefix in net.prefixes:
-            for peer in peers(world, count):
-                last = None
-                for message in _of_peer(world, net, prefix, peer):
-                    if message.at > at:
-                        break
-                    last = message
-                if last is not None and last.path:
-                    held.append(last)
+    for story in _stories(world, count):
+        told = [message for message in story if message.at <= at]
+        if told and told[-1].path:
+            held.append(told[-1])
     return tuple(held)
 
 
@@ -107,6 +94,18 @@ def ris_live(message: RouteMessage) -> dict[str, Any]:
     return {"type": "ris_message", "data": data}
 
 
+_Changes = list[tuple[Micros, int | None]]
+
+
+def _stories(world: World, count: int) -> Iterator[Iterator[RouteMessage]]:
+    """All that each peer says of each prefix, in order of time."""
+    for net in world.plan.nets.values():
+        for prefix in net.prefixes:
+            changes = list(_changes(world, net, prefix))
+            for peer in peers(world, count):
+                yield _of_peer(world, net, prefix, peer, changes)
+
+
 def _changes(world: World, net: Net, prefix: str) -> Iterator[tuple[Micros, int | None]]:
     """When the upstream that carries ``prefix`` changes; the first item is the beginning."""
     current: int | None = net.upstreams[0]
@@ -118,10 +117,11 @@ def _changes(world: World, net: Net, prefix: str) -> Iterator[tuple[Micros, int 
             yield time, upstream
 
 
-def _of_peer(world: World, net: Net, prefix: str, peer: Peer) -> Iterator[RouteMessage]:
+def _of_peer(
+    world: World, net: Net, prefix: str, peer: Peer, changes: _Changes
+) -> Iterator[RouteMessage]:
     """All that one peer ever says of one prefix, in order of time."""
     held = False
-    changes = list(_changes(world, net, prefix))
     for place, (time, upstream) in enumerate(changes):
         key = key_of(world.seed, prefix, peer.asn, time)
         low, high = _ANNOUNCED_S if upstream is not None else _WITHDRAWN_S

@@ -311,7 +311,8 @@ def _home(net: Network, watchlist: Watchlist) -> str:
     for host in watchlist.hosts:
         tld = host.address.rpartition(".")[2].upper()
         if host.affiliation == net.id and len(tld) == 2 and tld.isalpha():
-            count[tld] = count.get(tld, 0) + 1
+            # A claim is mostly made of a host that is somewhere unexpected.
+            count[tld] = count.get(tld, 0) + (1 if _claimed(host) else 2)
     return max(sorted(count), key=lambda tld: count[tld]) if count else ""
 
 

@@ -38,6 +38,9 @@ _CACHED: Final = round(ZONE_CACHED_S * SECOND)
 # The first simulated addresses are the watchlist's; those hosts move to begin here.
 _MOVED: Final = 8192
 
+# How looking up a name ends while our own link is down.
+_RESOLVER: Final = {"": "", "silent": "timeout", "no-route": "failed"}
+
 
 class World:
     """The simulated internet; a pure function of plan, events and time."""
@@ -213,7 +216,7 @@ class World:
         own = _way_of(events, Fault.OWN_LINK_DOWN, "no-route")
         if own == "silent" and not site.local:
             reach, said = min(reach, 1), False
-        resolver = _way_of(events, Fault.RESOLVER_DOWN, "timeout") or ("timeout" if own else "")
+        resolver = _way_of(events, Fault.RESOLVER_DOWN, "timeout") or _RESOLVER[own]
         if names and not resolver and track.zone and self._zone_gone(track.zone, at):
             resolver = "failed"
         status = [event.status for event in events if event.fault is Fault.SERVER_5XX]

@@ -85,7 +85,7 @@ class _Request:
             version="HTTP/1.1" if said else "",
             phases=Phases(
                 dns=round(look.resolve_s * 1000, 3) if look.way.named else None,
-                total=round((self.took + look.resolve_s) * 1000, 3) if done else None,
+                total=round((self.took + look.resolve_s) * 1000, 3),
                 **{name: round(spent * 1000, 3) for name, spent in self.phases.items()},
             ),
             size=(9_000 if self.status == 200 else 300) if done else 0,

@@ -1,0 +1,155 @@
+"""After a drill: what the desk said, beside what the script's author knows.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from monitor.records import MINUTE, SECOND, Event, EventKind, Micros, Phase, State
+from monitor.simulation.script import Truth, TruthChange
+
+# Own faults are judged after the fact: what is said in the minute after them is theirs too.
+_AFTER_OWN: Final = MINUTE
+_ALARMS: Final = frozenset((State.DOWN.value, State.UNREACHABLE.value))
+
+
+class Review(msgspec.Struct, frozen=True):
+    """One change of the truth, and when the desk said it.
+
+    ``said_at`` is None when it was not said before the next change; ``delay_s`` is 0 when
+    the desk was saying it already.  ``between`` are the phases it said before, in order.
+    """
+
+    change: TruthChange
+    said_at: Micros | None
+    delay_s: float | None
+    between: tuple[str, ...]
+
+
+class Debrief(msgspec.Struct, frozen=True):
+    """The whole drill.  ``agreement`` is the part of the time, by network, in which the desk
+    said what was true; ``false_alarms`` are hosts called down during faults of our own.
+    """
+
+    script: str
+    reviews: tuple[Review, ...]
+    agreement: dict[str, float]
+    false_alarms: tuple[Event, ...]
+
+
+def debrief(events: Sequence[Event], truth: Truth) -> Debrief:
+    """Compare ``events`` of the cache, in order of time, with the truth of the script."""
+    networks = dict.fromkeys(change.network for change in truth.changes)
+    reviews: list[Review] = []
+    agreement: dict[str, float] = {}
+    for network in networks:
+        said = _said(events, network)
+        changes = [change for change in truth.changes if change.network == network]
+        ends = [change.at for change in changes[1:]] + [truth.end]
+        spans = list(zip(changes, ends, strict=True))
+        reviews += [_review(change, end, said) for change, end in spans]
+        agreed = sum(_agreed(change, end, said) for change, end in spans)
+        agreement[network] = agreed / max(1, truth.end - changes[0].at)
+    alarms = tuple(event for event in events if _is_false_alarm(event, truth))
+    reviews.sort(key=lambda review: review.change.at)
+    return Debrief(truth.script, tuple(reviews), agreement, alarms)
+
+
+def _said(events: Sequence[Event], network: str) -> list[tuple[Micros, str]]:
+    """The phases the desk said, with their times."""
+    subject = f"network:{network}"
+    return [
+        (event.at, event.new)
+        for event in events
+        if event.kind is EventKind.TRANSITION and event.subject == subject and event.hard
+    ]
+
+
+def _phase_at(said: list[tuple[Micros, str]], at: Micros) -> str:
+    phase = Phase.UNKNOWN.value
+    for when, new in said:
+        if when > at:
+            break
+        phase = new
+    return phase
+
+
+def _review(change: TruthChange, end: Micros, said: list[tuple[Micros, str]]) -> Review:
+    if _phase_at(said, change.at) == change.phase.value:
+        return Review(change, change.at, 0.0, ())
+    between: list[str] = []
+    for when, new in said:
+        if not change.at < when < end:
+            continue
+        if new == change.phase.value:
+            return Review(change, when, (when - change.at) / SECOND, tuple(between))
+        between.append(new)
+    return Review(change, None, None, tuple(between))
+
+
+def _agreed(change: TruthChange, end: Micros, said: list[tuple[Micros, str]]) -> int:
+    """Microseconds from ``change`` to ``end`` in which the desk said its phase."""
+    total = 0
+    since, phase = change.at, _phase_at(said, change.at)
+    for when, new in [(w, n) for w, n in said if change.at < w < end] + [(end, "")]:
+        if phase == change.phase.value:
+            total += when - since
+        since, phase = when, new
+    return total
+
+
+def _is_false_alarm(event: Event, truth: Truth) -> bool:
+    return (
+        event.kind is EventKind.TRANSITION
+        and event.hard
+        and event.subject.startswith("host:")
+        and event.new in _ALARMS
+        and any(since <= event.at < until + _AFTER_OWN for since, until in truth.own_faults)
+    )
+
+
+def render(found: Debrief) -> list[str]:
+    """Plain lines for people."""
+    lines = [f"Debriefing of the drill {found.script} (simulated, times in UTC)", ""]
+    for review in found.reviews:
+        change = review.change
+        lines.append(
+            f"{_time(change.at)}  {change.network}: {change.phase.value}"
+            f" (cause in the script: {change.at_fault})"
+        )
+        if review.said_at is None or review.delay_s is None:
+            word = "never said before the next change"
+        elif review.delay_s == 0:
+            word = "the desk was saying so already"
+        else:
+            word = f"said {_time(review.said_at)}, {_span(review.delay_s)} later"
+        if review.between:
+            word += "; before that " + ", ".join(review.between)
+        lines.append(f"    {word}")
+    lines.append("")
+    lines += [
+        f"{network}: the desk agreed with the script {part:.1%} of the time"
+        for network, part in found.agreement.items()
+    ]
+    count = len(found.false_alarms)
+    lines.append(f"Hosts called down during faults of our own: {count}")
+    lines += [
+        f"    {_time(event.at)}  {event.subject.partition(':')[2]}: {event.new}"
+        for event in found.false_alarms
+    ]
+    return lines
+
+
+def _time(at: Micros) -> str:
+    return datetime.fromtimestamp(at / SECOND, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
