@@ -186,14 +186,15 @@ def _desk(options: argparse.Namespace) -> int:
         launch.ensure_collector(options.cache, options.watchlist)
     except launch.NotStarted as error:
         raise Refused(str(error)) from error
-    row = _collector_row(options.cache)
-    if options.watchlist is not None and row is not None:
+    if options.watchlist is not None and (row := _collector_row(options.cache)) is not None:
         _same_watchlist(options.watchlist, row)
     presence = launch.Presence(options.cache)
     code = run_desk(
         options.cache, config_dir=config_dir(), theme=options.theme, ascii_only=options.ascii
     )
-    presence.leave(stop_collector=code == 0 and row is not None and row.by_desk)
+    # Only an orderly end says that nobody wants the data any more.
+    row = _collector_row(options.cache) if code == 0 else None
+    presence.leave(stop_collector=row is not None and row.by_desk)
     return code
 
 

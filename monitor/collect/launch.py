@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from monitor.cache.lock import CollectorLock
+from monitor.cache.reader import Reader
+from monitor.cache.schema import CacheError
 from monitor.collect import service
+from monitor.records import CollectorRow
 
 START_S: Final = 15.0
 _LOOK_S: Final = 0.02
@@ -54,7 +57,7 @@ def ensure_collector(cache: Path, watchlist: str | None) -> bool:
     deadline = time.monotonic() + START_S
     while True:
         holder = CollectorLock.holder(cache)
-        if holder is not None and cache.exists():
+        if holder is not None and _has_spoken(cache, holder.pid):
             return holder.pid == child.pid
         if child.poll() is not None:
             raise NotStarted(_last_words(cache))
@@ -62,6 +65,21 @@ def ensure_collector(cache: Path, watchlist: str | None) -> bool:
             child.terminate()
             raise NotStarted(f"the collector did not start within {START_S:.0f} s")
         time.sleep(_LOOK_S)
+
+
+def _has_spoken(cache: Path, pid: int) -> bool:
+    """Whether the collector has written its first rows: before that there is no board."""
+    try:
+        reader = Reader(cache)
+    except CacheError:
+        return False
+    try:
+        row = reader.row("collector")
+    except CacheError:
+        return False
+    finally:
+        reader.close()
+    return isinstance(row, CollectorRow) and row.pid == pid
 
 
 def _last_words(cache: Path) -> str:

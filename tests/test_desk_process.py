@@ -1,0 +1,118 @@
+"""The desk as a person has it: a real terminal, a real collector, real servers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from monitor.cache.lock import CollectorLock
+from tests.conftest import Program
+from tests.terminal import Terminal
+from tests.test_cli import row, until, watchlist
+
+
+@pytest.fixture
+def server():
+    with socket.create_server(("127.0.1.1", 0)) as listening:
+        yield listening
+
+
+@pytest.fixture
+def open_desk(program: Program, tmp_path: Path, server):
+    path = watchlist(tmp_path, server.getsockname()[1])
+    opened: list[Terminal] = []
+
+    def desk(*arguments: str) -> Terminal:
+        command = program.command("-w", path, "--cache", program.cache, *arguments)
+        terminal = Terminal(command, program.env)
+        opened.append(terminal)
+        return terminal
+
+    yield desk
+    for terminal in opened:
+        terminal.close()
+    holder = CollectorLock.holder(program.cache)
+    if holder is not None:
+        os.kill(holder.pid, signal.SIGKILL)
+        until(lambda: CollectorLock.holder(program.cache) is None)
+
+
+def test_a_server_that_stops_is_seen_told_and_remembered(
+    program: Program, open_desk, server
+) -> None:
+    desk = open_desk()
+    desk.until("UP")
+    server.close()
+    shown = desk.until("UP → DOWN", 15)
+    assert "connection refused" in shown
+    desk.press("q")
+    assert desk.wait() == 0
+    assert CollectorLock.holder(program.cache) is None
+
+    again = open_desk()
+    shown = again.until("UP → DOWN")
+    again.until("was stopped")
+    again.press("q")
+    assert again.wait() == 0
+
+
+def test_a_closed_window_leaves_the_collector_at_work(program: Program, open_desk) -> None:
+    desk = open_desk()
+    desk.until("UP")
+    desk.hang_up()
+    desk.process.wait(15)
+    holder = CollectorLock.holder(program.cache)
+    assert holder is not None
+    again = open_desk()
+    again.until("UP")
+    assert CollectorLock.holder(program.cache) == holder
+    again.press("q")
+    assert again.wait() == 0
+    assert CollectorLock.holder(program.cache) is None
+
+
+def test_the_last_desk_to_go_takes_its_collector_along(program: Program, open_desk) -> None:
+    first, second = open_desk(), None
+    first.until("UP")
+    second = open_desk()
+    second.until("UP")
+    first.press("q")
+    assert first.wait() == 0
+    assert CollectorLock.holder(program.cache) is not None
+    second.press("q")
+    assert second.wait() == 0
+    assert CollectorLock.holder(program.cache) is None
+
+
+def test_a_collector_that_cannot_start_is_one_sentence(program: Program, open_desk) -> None:
+    program.cache.parent.mkdir()
+    program.cache.mkdir()
+    desk = open_desk()
+    assert desk.wait() == 2
+    desk.read()
+    assert "Traceback" not in desk.text
+    assert "watchdesk: " in desk.text
+
+
+def test_a_collector_of_another_watchlist_is_not_passed_off_as_ours(
+    program: Program, open_desk, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(watchlist(tmp_path, 9).read_text())
+    running = program.start("collect", "-w", other, "--cache", program.cache)
+    until(lambda: program.cache.exists() and CollectorLock.holder(program.cache))
+    until(lambda: "other" in _watchlist(program))
+    desk = open_desk()
+    assert desk.wait() == 2
+    desk.read()
+    assert "the running collector watches other" in " ".join(desk.text.split())
+    running.terminate()
+
+
+def _watchlist(program: Program) -> str:
+    found = row(program, "collector")
+    return found.watchlist if found else ""
