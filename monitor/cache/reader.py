@@ -120,13 +120,16 @@ class Reader:
             if fresh:
                 cursor = Cursor()
             changed = db.execute(
-                "SELECT subject, record, version FROM current WHERE version > ?",
+                # As a blob: calling text_factory 10,000 times takes a third of the load.
+                "SELECT CAST(subject AS BLOB), record, version FROM current WHERE version > ?",
                 (cursor.version,),
             ).fetchall()
             said = _new_events(db, cursor, event_limit)
         more = len(said) > event_limit
         said = said[:event_limit]
-        rows = self._each(lambda row: codec.row_of(row[0], row[1]), changed)
+        rows = self._each(
+            lambda row: codec.row_of(str(row[0], "utf-8", "replace"), row[1]), changed
+        )
         events = self._each(codec.event_of, said)
         reached = Cursor(
             version=max((row[2] for row in changed), default=cursor.version),
