@@ -296,6 +296,75 @@ rules_rows = st.builds(
     nexts=st.dictionaries(texts, texts, max_size=4),
     base_rates=texts,
 )
+prefixes = st.builds("{}/{}".format, st.ip_addresses(v=4), st.integers(0, 32))
+by_asn = st.dictionaries(asns, counts, max_size=4)
+routed = st.sampled_from(Routed)
+route_alarms = st.builds(
+    RouteAlarm,
+    kind=st.sampled_from(AlarmKind),
+    watched=prefixes,
+    prefix=prefixes,
+    asn=asns,
+    peers=counts,
+    at=micros,
+    examples=tuples(texts),
+)
+route_memories = st.builds(
+    RouteMemory,
+    crossings=st.lists(micros, max_size=4),
+    level=routed,
+    before=st.none() | routed,
+    before_since=micros,
+    calm=st.none() | routed,
+    odd=st.sampled_from(Disagreement),
+    odd_since=micros,
+    alarms=st.dictionaries(
+        texts, st.builds(AlarmMemory, since=micros, peers=counts, gone=micros), max_size=3
+    ),
+)
+route_rows = st.builds(
+    RouteRow,
+    prefix=prefixes,
+    network=host_ids,
+    state=routed,
+    soft=st.none() | routed,
+    since=micros,
+    soft_since=micros,
+    unstable=st.booleans(),
+    seen=counts,
+    peers=counts,
+    origins=by_asn,
+    upstreams=by_asn,
+    at=micros,
+    feed=st.sampled_from(FeedState),
+    reached=counts,
+    known=counts,
+    disagreement=st.sampled_from(Disagreement),
+    alarms=tuples(route_alarms, 2),
+    why=texts,
+    memory=st.none() | route_memories,
+    removed=st.booleans(),
+)
+feed_rows = st.builds(
+    FeedRow,
+    name=host_ids,
+    state=st.sampled_from(FeedState),
+    reason=st.sampled_from(FeedReason),
+    since=micros,
+    at=micros,
+    why=texts,
+    messages=counts,
+    malformed=counts,
+    late=counts,
+    connects=counts,
+)
 rows: st.SearchStrategy[Row] = st.one_of(
-    check_rows, host_rows, network_rows, vantage_rows, collector_rows, rules_rows
+    check_rows,
+    host_rows,
+    network_rows,
+    vantage_rows,
+    collector_rows,
+    rules_rows,
+    route_rows,
+    feed_rows,
 )

@@ -1,6 +1,7 @@
 """Reads a watchlist, and says everything that is wrong with one at once.
 
     [defaults]  interval timeout          [budget]  in_flight prefix_in_flight prefix_rate
+    [feeds]     ris url ripestat ripestat_url
     [[network]] id name prefixes origin_asns upstream_asns timezone note
     [[host]]    id name address affiliation parents historic note claims checks
     [[control]] id name address side near asn parents note checks
@@ -27,7 +28,7 @@ from monitor.records import Claim, clean_text
 from monitor.watchlist import values
 from monitor.watchlist.checks import Timing, interval, read_checks, timeout
 from monitor.watchlist.errors import Problem, WatchlistError, Wrong, shown
-from monitor.watchlist.model import Budget, Host, Network, Watchlist
+from monitor.watchlist.model import Budget, Feeds, Host, Network, Watchlist
 from monitor.watchlist.reader import Sink, Table
 
 MAX_BYTES: Final = 1024 * 1024
@@ -178,6 +179,7 @@ class _Reader:
         timezone = top.read("timezone", values.timezone, "")
         self._timing = self._defaults()
         budget = self._budget()
+        feeds = self._feeds()
         networks = self._read_networks()
         hosts = self._read_hosts()
         top.finish()
@@ -185,7 +187,12 @@ class _Reader:
             found = "no hosts" if len(top) else "an empty watchlist"
             top.wrong(None, found, "at least one [[host]] or [[control]]")
         return Watchlist(
-            name=name, networks=networks, hosts=hosts, budget=budget, timezone=timezone
+            name=name,
+            networks=networks,
+            hosts=hosts,
+            budget=budget,
+            feeds=feeds,
+            timezone=timezone,
         )
 
     def _defaults(self) -> Timing:
@@ -215,6 +222,18 @@ class _Reader:
         return Budget(
             in_flight=in_flight, prefix_in_flight=prefix_in_flight, prefix_rate=prefix_rate
         )
+
+    def _feeds(self) -> Feeds:
+        table = self._top.table("feeds")
+        plain = Feeds()
+        feeds = Feeds(
+            ris=table.read("ris", values.truth, plain.ris),
+            url=table.read("url", values.url, plain.url),
+            ripestat=table.read("ripestat", values.truth, plain.ripestat),
+            ripestat_url=table.read("ripestat_url", values.url, plain.ripestat_url),
+        )
+        table.finish()
+        return feeds
 
     def _read_networks(self) -> tuple[Network, ...]:
         seen: set[str] = set()

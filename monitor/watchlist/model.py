@@ -152,6 +152,19 @@ class Budget(msgspec.Struct, frozen=True):
     prefix_rate: float = 1.0
 
 
+class Feeds(msgspec.Struct, frozen=True):
+    """Which routing feeds may be asked.  Without ``ris`` nothing is asked at all.
+
+    ``url`` is the RIS Live stream; with ``ripestat`` its gaps are filled with snapshots
+    from the RIPEstat at ``ripestat_url``.
+    """
+
+    ris: bool = False
+    url: str = "https://ris-live.ripe.net/v1/stream/"
+    ripestat: bool = True
+    ripestat_url: str = "https://stat.ripe.net/"
+
+
 class Watchlist(msgspec.Struct, frozen=True):
     """One file: what a desk watches.  ``hash`` is the SHA-256 of its bytes."""
 
@@ -159,6 +172,7 @@ class Watchlist(msgspec.Struct, frozen=True):
     networks: tuple[Network, ...] = ()
     hosts: tuple[Host, ...] = ()
     budget: Budget = Budget()
+    feeds: Feeds = Feeds()
     timezone: str = ""
     path: str = ""
     hash: str = ""

@@ -12,6 +12,7 @@ from monitor.watchlist.errors import WatchlistError
 from monitor.watchlist.loader import MAX_BYTES, MAX_HOSTS, load, parse
 from monitor.watchlist.model import (
     DnsParams,
+    Feeds,
     HttpParams,
     IcmpParams,
     TcpParams,
@@ -276,3 +277,11 @@ def test_a_huge_file_is_refused_unread(tmp_path):
     with path.open("wb") as file:
         file.truncate(10 * 1024 * 1024 * 1024)
     assert refused(path) == "10737418240 bytes"
+
+
+def test_feeds_are_off_unless_asked_for():
+    assert ok(GOOD).feeds == Feeds()
+    assert not ok(GOOD).feeds.ris
+    assert not ok("[feeds]\n" + GOOD).feeds.ris
+    found = ok('[feeds]\nris = true\nurl = "http://127.0.0.1:9/v1"\nripestat = false\n' + GOOD)
+    assert found.feeds == Feeds(ris=True, url="http://127.0.0.1:9/v1", ripestat=False)

@@ -31,6 +31,15 @@ CASES = [
     ("[budget]\nin_flight = 0\n" + GOOD, "budget.in_flight", "0", "from 1 to"),
     ("[budget]\nprefix_rate = nan\n" + GOOD, "budget.prefix_rate", "nan", "0.1 to 100"),
     ("[budget]\nprefix_rate = true\n" + GOOD, "budget.prefix_rate", "true", "0.1 to 100"),
+    # feeds
+    ("feeds = true\n" + GOOD, "feeds", "true", "a table"),
+    ("[feeds]\nris = 1\n" + GOOD, "feeds.ris", "1", "true or false"),
+    ('[feeds]\nripestat = "no"\n' + GOOD, "feeds.ripestat", '"no"', "true or false"),
+    ('[feeds]\nurl = "wss://a.example/"\n' + GOOD, "feeds.url", "wss:", "http://"),
+    ('[feeds]\nurl = "https://me:pw@a.example/"\n' + GOOD,
+     "feeds.url", "credentials", "no secrets"),
+    ("[feeds]\nripestat_url = 5\n" + GOOD, "feeds.ripestat_url", "5", "quotes"),
+    ("[feeds]\nriss = true\n" + GOOD, "feeds.riss", "unknown", 'did you mean "ris"?'),
     # ids
     ('[[host]]\naddress = "192.0.2.1"\n' + ICMP, "host[0]", "no id", "id ="),
     (GOOD.replace('"a"', '"A b"'), "host[0].id", '"A b"', "a-z"),
