@@ -27,8 +27,8 @@ def dns(look: Look, params: DnsParams) -> Answer:
     left = check.timeout_s - look.resolve_s
     wait = left / _DNS_TRIES
     for tries in range(1, _DNS_TRIES + 1):
-        trip = look.trip_s()
-        if way.dns == "timeout" or look.lost() or trip > left - (tries - 1) * wait:
+        lost, trip = look.trip()
+        if lost or way.dns == "timeout" or trip > left - (tries - 1) * wait:
             continue
         took = (tries - 1) * wait + trip
         return _dns_said(look, params, question, (tries, took, trip))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import log1p
+
 from monitor.records import IcmpFacts, Outcome, Reason
-from monitor.simulation.answers.look import Answer, Look
+from monitor.simulation.answers.look import LATE, Answer, Look
+from monitor.simulation.draw import bits, unit
 from monitor.watchlist.model import IcmpParams
 
 REPLY_TTL = 64
+_DRAWN_AT_ONCE = 5
 
 
 def icmp(look: Look, params: IcmpParams) -> Answer:
@@ -25,11 +29,7 @@ def icmp(look: Look, params: IcmpParams) -> Answer:
             said_by=look.last() if way.said else "",
             facts=facts,
         )
-    rtts: list[float | None] = []
-    for _ in range(count):
-        trip = look.trip_s()
-        lost = look.lost() or trip > look.check.timeout_s
-        rtts.append(None if lost else round(trip * 1000, 3))
+    rtts = _burst(look, count)
     answered = sorted(rtt for rtt in rtts if rtt is not None)
     got = len(answered)
     waited = look.check.timeout_s if got < count else (rtts[-1] or 0.0) / 1000
@@ -48,3 +48,43 @@ def icmp(look: Look, params: IcmpParams) -> Answer:
         received=got,
         facts=IcmpFacts(tuple(rtts), reply_ttl=REPLY_TTL - len(way.steps) if got else None),
     )
+
+
+def _burst(look: Look, count: int) -> list[float | None]:
+    """The round trips in milliseconds, None where one was lost."""
+    late: list[float] = []
+    while len(late) < count:
+        look.count += 1
+        drawn = bits(look.key, look.count)
+        for _ in range(_DRAWN_AT_ONCE):
+            late.append(LATE[drawn & 4095])
+            drawn >>= 12
+    usual = look.rtt_s * 1000
+    limit = look.check.timeout_s * 1000
+    rtts: list[float | None] = [
+        None if usual * factor > limit else round(usual * factor, 3) for factor in late[:count]
+    ]
+    for place in _lost(look, count):
+        rtts[place] = None
+    return rtts
+
+
+def _lost(look: Look, count: int) -> list[int]:
+    """Which of ``count`` echoes are lost; a burst without loss costs one draw."""
+    loss = look.loss
+    if loss <= 0.0:
+        return []
+    look.count += 1
+    drawn = unit(look.key, look.count)
+    if loss >= 1.0:
+        return list(range(count))
+    if drawn >= 1.0 - (1.0 - loss) ** count:
+        return []
+    # How many pass before the first one lost is distributed geometrically.
+    first = min(count - 1, int(log1p(-drawn) / log1p(-loss)))
+    places = [first]
+    for place in range(first + 1, count):
+        look.count += 1
+        if unit(look.key, look.count) < loss:
+            places.append(place)
+    return places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final
 
 from monitor.records import DAY, Outcome, Reason, TcpFacts, TlsFacts
@@ -42,10 +43,10 @@ def connect(look: Look, facts: Any) -> Connected | Answer:
         return look.gone(look.broken_s(), facts=facts)
     left = look.check.timeout_s - look.resolve_s
     for syns, sent in enumerate(_SYN_AT_S, 1):
-        trip = look.trip_s()
+        lost, trip = look.trip()
         if sent + trip > left:
             break
-        if not look.lost():
+        if not lost:
             if look.way.refuse == "refused":
                 return look.ended(Outcome.FAIL, Reason.REFUSED, sent + trip, facts=facts)
             return Connected(sent + trip, trip, syns)
@@ -55,20 +56,27 @@ def connect(look: Look, facts: Any) -> Connected | Answer:
 def exchange_s(look: Look) -> float:
     """One round trip on a connection, with what TCP sends again (RFC 6298 back-off)."""
     waited, again = 0.0, _RTO_S
-    while look.lost() and waited < look.check.timeout_s:
+    lost, trip = look.trip()
+    while lost and waited < look.check.timeout_s:
         waited += again
         again *= 2
-    return waited + look.trip_s()
+        lost, trip = look.trip()
+    return waited + trip
 
 
 def certificate(look: Look, name: str) -> TlsFacts:
-    problem = _CERTIFICATES.get(look.way.certificate, Reason.NONE)
-    issued = look.at // (90 * DAY) * 90 * DAY - 30 * DAY
-    ends = issued + 180 * DAY
+    """What the server presents on the day of the run."""
+    return _presented(look.way.certificate, name, look.at // DAY)
+
+
+@functools.lru_cache(maxsize=4096)
+def _presented(how: str, name: str, day: int) -> TlsFacts:
+    problem = _CERTIFICATES.get(how, Reason.NONE)
+    issued, ends = day // 90 * 90 - 30, day // 90 * 90 + 150
     if problem is Reason.CERT_EXPIRED:
-        issued, ends = look.at - 90 * DAY, look.at - DAY
+        issued, ends = day - 90, day - 1
     elif problem is Reason.CERT_NOT_YET_VALID:
-        issued, ends = look.at + DAY, look.at + 91 * DAY
+        issued, ends = day + 2, day + 92
     subject = "wrong.example" if problem is Reason.CERT_WRONG_NAME else name
     own = problem is Reason.CERT_SELF_SIGNED
     return TlsFacts(
@@ -77,8 +85,8 @@ def certificate(look: Look, name: str) -> TlsFacts:
         subject=subject,
         issuer=subject if own else "Simulated CA",
         names=(subject,),
-        not_before=issued,
-        not_after=ends,
+        not_before=issued * DAY,
+        not_after=ends * DAY,
         fingerprint=f"{key_of('leaf', subject, issued):016x}" * 4,
         chain_length=1 if own else 2,
         problem=problem,

@@ -116,12 +116,13 @@ def _final(look: Look, hops: list[Hop]) -> bool:
     ttl = len(hops) + 1
     system = look.way.site.system
     for tries in (1, 2):
-        if not look.lost():
+        lost, trip = look.trip()
+        if not lost:
             hops.append(
                 Hop(
                     ttl,
                     address=look.address,
-                    rtt_ms=round(look.trip_s() * 1000, 3),
+                    rtt_ms=round(trip * 1000, 3),
                     sent=tries,
                     received=1,
                     icmp_type=129 if ":" in look.address else 0,
