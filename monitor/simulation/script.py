@@ -35,7 +35,7 @@ from monitor.watchlist import values
 from monitor.watchlist.bundled import bundled, bundled_names
 from monitor.watchlist.loader import parse as parse_watchlist
 from monitor.watchlist.loader import refusal
-from monitor.watchlist.model import Check, HttpParams, Watchlist
+from monitor.watchlist.model import Check, Feeds, HttpParams, Watchlist
 from monitor.watchlist.reader import Sink, Table
 
 _MAX_BYTES: Final = 256 * 1024
@@ -58,7 +58,8 @@ class Script(msgspec.Struct, frozen=True):
 
     def applied(self, watchlist: Watchlist) -> Watchlist:
         """``watchlist`` as it would have been then: hosts of ``alive`` are asked for their
-        page, which a historic host is not.
+        page, which a historic host is not.  Nothing outside is asked during a drill, so no
+        routing feed either.
         """
         hosts = tuple(
             msgspec.structs.replace(
@@ -68,7 +69,7 @@ class Script(msgspec.Struct, frozen=True):
             else host
             for host in watchlist.hosts
         )
-        return msgspec.structs.replace(watchlist, hosts=hosts)
+        return msgspec.structs.replace(watchlist, hosts=hosts, feeds=Feeds())
 
     def world(self, watchlist: Watchlist) -> World:
         """The world of this script for a watchlist that went through :meth:`applied`."""

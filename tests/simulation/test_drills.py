@@ -51,6 +51,7 @@ def test_every_drill_names_itself_and_its_sources(drill: Drill) -> None:
     assert drill.script.name in NAMES
     assert all(event.source for event in drill.script.events)
     assert drill.truth.script == drill.script.name
+    assert not drill.watchlist.feeds.ris
     assert drill.truth.changes[0].at == drill.script.start
     assert drill.script.end - drill.script.start <= 14 * 24 * HOUR
 
