@@ -48,7 +48,7 @@ def test_a_refusal_is_typed_and_attributed(lab, kind, router, hop, reason):
 
 def test_a_withdrawn_prefix_is_net_unreachable(lab):
     lab("fault", "withdraw", "198.18.179.0/24")
-    seen = lab.echo(FAR)
+    seen = lab.echo(FAR, count=5, timeout_s=1.0)
     assert (seen.outcome, seen.reason, seen.said_by) == (
         Outcome.FAIL,
         Reason.NET_UNREACHABLE,
