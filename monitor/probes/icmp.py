@@ -103,7 +103,6 @@ class EchoEngine:
         self._seq = int.from_bytes(os.urandom(2), "big")
         self._flying: dict[int, Echo] = {}
         self._lost: deque[tuple[float, int]] = deque()
-        self.late = 0
 
     async def burst(self, target: Target, plan: IcmpParams, timeout_s: float) -> Burst:
         """Send ``plan.count`` echoes and wait for them, ``timeout_s`` after the last.
