@@ -1,0 +1,168 @@
+"""What the desk knows: the newest rows and events, kept in memory.  No Textual in here."""
+
+from __future__ import annotations
+
+import bisect
+from operator import attrgetter
+from typing import Final
+
+from monitor.cache.reader import Changes, Cursor
+from monitor.records import (
+    SECOND,
+    CheckRow,
+    CollectorRow,
+    Event,
+    HostRow,
+    Micros,
+    NetworkRow,
+    Observation,
+    Row,
+    TraceFacts,
+    VantageRow,
+)
+
+EVENTS_KEPT: Final = 2_000
+# The collector writes a beat every second; five missing ones are no accident.
+COLLECTOR_STALE: Final = 5 * SECOND
+
+
+class Board:
+    """Rows by id and the newest events, oldest first.
+
+    ``revision`` grows with every change; ``order`` only when a change can move or add a
+    line of the hosts panel, so that most refreshes need no sorting.
+    """
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, HostRow] = {}
+        self.checks: dict[str, CheckRow] = {}
+        self.networks: dict[str, NetworkRow] = {}
+        self.vantages: dict[str, VantageRow] = {}
+        self.collector: CollectorRow | None = None
+        self.events: list[Event] = []
+        self.cursor = Cursor()
+        self.revision = 0
+        self.order = 0
+        self.problem = ""
+        self.bad = 0
+        self.unread_hosts: set[str] = set()
+        self.seen_event = 0
+        self._begun = False
+
+    def apply(self, changes: Changes) -> bool:
+        """Take in what is new; returns whether anything was."""
+        if changes.fresh:
+            self._forget()
+        self.cursor = changes.cursor
+        self.bad += changes.bad
+        if not changes.rows and not changes.events:
+            return False
+        for row in changes.rows:
+            self._take(row)
+        self._remember(changes.events)
+        if not self._begun:
+            self._begun = True
+            self.mark_events_seen()
+        self.revision += 1
+        return True
+
+    def _forget(self) -> None:
+        """The file was replaced: nothing of the old one may linger."""
+        for table in (self.hosts, self.checks, self.networks, self.vantages):
+            table.clear()
+        self.collector = None
+        self.events.clear()
+        self.unread_hosts.clear()
+        self.seen_event = 0
+        self._begun = False
+        self.order += 1
+
+    def _take(self, row: Row) -> None:
+        match row:
+            case HostRow():
+                self._take_host(row)
+            case CheckRow():
+                self.checks[row.id] = row
+            case NetworkRow():
+                if row.removed:
+                    self.networks.pop(row.id, None)
+                else:
+                    self.networks[row.id] = row
+                self.order += 1
+            case VantageRow():
+                self.vantages[row.id] = row
+            case CollectorRow():
+                self.collector = row
+
+    def _take_host(self, row: HostRow) -> None:
+        old = self.hosts.get(row.id)
+        if row.removed:
+            self.hosts.pop(row.id, None)
+            self.unread_hosts.discard(row.id)
+            self.order += 1
+            return
+        self.hosts[row.id] = row
+        if old is None or _place(old) != _place(row):
+            self.order += 1
+        if self._begun and old is not None and old.state != row.state:
+            self.unread_hosts.add(row.id)
+
+    def _remember(self, events: list[Event]) -> None:
+        self.events.extend(events)
+        if len(self.events) > EVENTS_KEPT:
+            del self.events[: len(self.events) - EVENTS_KEPT]
+
+    def mark_events_seen(self) -> None:
+        self.seen_event = max((event.id for event in self.events), default=self.seen_event)
+
+    def unread_events(self, *, soft: bool) -> int:
+        """How many events came since they were last looked at."""
+        first = bisect.bisect_right(self.events, self.seen_event, key=attrgetter("id"))
+        return sum(soft or not is_soft(event) for event in self.events[first:])
+
+    def vantage(self) -> VantageRow | None:
+        """Our own vantage: the one every observation here was made from."""
+        return next(iter(self.vantages.values()), None)
+
+    def network_of(self, host: HostRow) -> NetworkRow | None:
+        return self.networks.get(host.network or host.affiliation)
+
+    def trace_of(self, host: HostRow) -> Observation | None:
+        """The last trace towards a host, if it has a trace check that has run."""
+        check = self.checks.get(host.trace)
+        last = check.last if check else None
+        return last if last and isinstance(last.facts, TraceFacts) else None
+
+    def age(self, now: Micros) -> Micros | None:
+        """How old the newest word of the collector is; None when there was none."""
+        if self.collector is None or not self.collector.beat:
+            return None
+        return max(0, now - self.collector.beat)
+
+    def collector_dead(self, now: Micros) -> bool:
+        age = self.age(now)
+        return age is not None and age > COLLECTOR_STALE
+
+    def name_of(self, subject: str) -> str:
+        """What people call an event's subject."""
+        kind, _, name = subject.partition(":")
+        if kind == "host" and name in self.hosts:
+            return self.hosts[name].name
+        if kind == "network" and name in self.networks:
+            return self.networks[name].name
+        if kind == "vantage":
+            return "own vantage"
+        return name or kind
+
+
+def is_soft(event: Event) -> bool:
+    """True but no news by itself: a soft step, a first look."""
+    return not event.hard or event.quiet
+
+
+def _place(row: HostRow) -> tuple[object, ...]:
+    """Everything of a row that decides on which line it stands (but RTT and loss)."""
+    found = row.hosting
+    where = (found.inside, found.asn, found.country, found.as_name) if found else None
+    whose = (row.network, row.affiliation, row.role, row.side, row.historic)
+    return (row.state, row.since, row.name, *whose, where, row.address)

@@ -1,0 +1,17 @@
+"""The one place that looks behind Textual's driver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import App
+
+# The driver's writer takes 30 pieces and then blocks the event loop.
+BACKED_UP = 2
+
+
+def backed_up(app: App[Any]) -> bool:
+    """Whether the terminal is not reading: painting more would freeze the desk."""
+    thread = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001 - no public way to ask
+    queue = getattr(thread, "_queue", None)
+    return queue is not None and queue.qsize() > BACKED_UP

@@ -1,0 +1,76 @@
+"""Every key of the desk, in one place: the same on every screen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.binding import Binding
+
+MOVE: Final = [
+    Binding("down,j", "cursor(1)", "down", id="down", show=False),
+    Binding("up,k", "cursor(-1)", "up", id="up", show=False),
+    Binding("pagedown,ctrl+d", "page(1)", "page down", id="page-down", show=False),
+    Binding("pageup,ctrl+u", "page(-1)", "page up", id="page-up", show=False),
+    Binding("home", "first", "first line", id="first", show=False),
+    Binding("end,G", "last", "last line", id="last", show=False),
+    Binding("enter", "open", "open", id="open"),
+]
+
+BOARD: Final = [
+    Binding("slash", "filter", "filter", id="filter", key_display="/"),
+    Binding("g", "group", "group", id="group"),
+    Binding("s", "sort", "sort", id="sort"),
+    Binding("S", "reverse", "turn the order round", id="reverse", show=False),
+    Binding("f", "soft", "soft events", id="soft"),
+    Binding("1", "panel('strip')", "situation strip", id="panel-strip", show=False),
+    Binding("2", "panel('hosts')", "hosts panel", id="panel-hosts", show=False),
+    Binding("3", "panel('path')", "path panel", id="panel-path", show=False),
+    Binding("4", "panel('events')", "events panel", id="panel-events", show=False),
+]
+
+EVERYWHERE: Final = [
+    Binding("escape", "back", "back", id="back", key_display="esc"),
+    Binding("tab", "next_panel", "next panel", id="next", show=False),
+    Binding("shift+tab", "previous_panel", "previous panel", id="previous", show=False),
+    Binding("r", "probe", "probe now", id="probe"),
+    Binding("t", "theme", "theme", id="theme"),
+    Binding(
+        "colon,ctrl+p", "command_palette", "commands", id="commands", key_display=": ctrl+p"
+    ),
+    Binding("question_mark", "help", "help", id="help", key_display="?"),
+    Binding("q", "quit", "quit", id="quit"),
+]
+
+# Help and the footer follow this order.
+SECTIONS: Final = (("Move", MOVE), ("Board", BOARD), ("Everywhere", EVERYWHERE))
+BINDING_IDS: Final = frozenset(
+    binding.id for _, bindings in SECTIONS for binding in bindings if binding.id
+)
+# Shown in this order as far as the width goes; what is only useful in context goes first.
+FOOTER: Final = (
+    "open",
+    "back",
+    "filter",
+    "group",
+    "sort",
+    "probe",
+    "soft",
+    "theme",
+    "commands",
+    "help",
+    "quit",
+)
+_NAMES: Final = {
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "escape": "esc",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
+    "shift+tab": "shift+tab",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as people read it."""
+    return _NAMES.get(key.strip(), key.strip())

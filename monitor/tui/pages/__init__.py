@@ -1,0 +1,1 @@
+"""What the drill-down pages say: pure functions from records to lines, no Textual."""

@@ -1,0 +1,184 @@
+"""The way to a host: hops, the network's border, the break."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from rich.cells import cell_len
+
+from monitor.records import (
+    REASONS,
+    Hop,
+    HostRow,
+    NetworkRow,
+    Observation,
+    Reason,
+    TraceFacts,
+)
+from monitor.tui.board import Board
+from monitor.tui.lines import Line, line
+from monitor.tui.text import Look, Marks, clock, duration, fit, percent, right
+
+
+def path_lines(host: HostRow | None, board: Board, look: Look) -> list[Line]:
+    """The last trace towards ``host``, or one sentence on why there is none."""
+    if host is None:
+        return [line((" no host under the cursor", "dim"))]
+    if not host.trace:
+        return [line((" no trace check on this host", "dim"))]
+    last = board.trace_of(host)
+    if last is None or not isinstance(last.facts, TraceFacts):
+        check = board.checks.get(host.trace)
+        said = check.last if check else None
+        if said is None:
+            return [line((" the trace check has not run yet", "dim"))]
+        reason = REASONS[said.reason].text or str(said.outcome)
+        return [line((" no trace: ", "dim"), (f"{reason} at {clock(said.at)}", "text"))]
+    return trace_lines(last, last.facts, board.network_of(host), look, host)
+
+
+def path_titles(host: HostRow | None, board: Board, look: Look) -> tuple[str, str]:
+    """``Upstream path → ns1.kptc.kp`` and ``icmp, 12s ago``."""
+    if host is None:
+        return "Upstream path", ""
+    left = f"Upstream path {look.marks.arrow} {host.name}"
+    last = board.trace_of(host)
+    if last is None or not isinstance(last.facts, TraceFacts):
+        return left, ""
+    return left, f"{last.facts.method}, {duration(look.now - last.at)} ago"
+
+
+def trace_lines(
+    last: Observation,
+    facts: TraceFacts,
+    network: NetworkRow | None,
+    look: Look,
+    host: HostRow | None = None,
+) -> list[Line]:
+    """Hops in order, with a line where the network begins and one where the path ends."""
+    width, marks = look.width, look.marks
+    longest = max((cell_len(hop.address) for hop in facts.hops), default=9)
+    address = max(9, min(longest, max(15, width // 3)))
+    lines: list[Line] = [_head(width, address)] if facts.hops else []
+    inside = False
+    ends = _last_answer(facts)
+    silent = 0
+    for place, hop in enumerate(facts.hops):
+        if place > ends >= -1 and not facts.reached:
+            silent += 1
+            continue
+        if network is not None and not inside and _holds(network, hop):
+            inside = True
+            lines.append(_rule(f"border of {network.name}", width, marks.rule, "accent"))
+        lines.append(_hop(hop, network, width, address, marks))
+    if not facts.reached:
+        when = ""
+        if host is not None and host.since and host.state in ("DOWN", "UNREACHABLE"):
+            when = f" since {clock(host.since)}"
+        lines += _break(facts.hops[ends] if ends >= 0 else None, when, silent, look)
+        lines += _after_break(last, network, marks)
+    elif not facts.hops:
+        lines.append(line((" reached, but no hop on the way answered", "dim")))
+    if facts.reached:
+        lines.append(line((f" {marks.up} reached", "up"), (f"  {last.address}", "dim")))
+    return lines
+
+
+def _break(hop: Hop | None, when: str, silent: int, look: Look) -> list[Line]:
+    """Where the path ends, since when, and what was asked beyond."""
+    fits = (text for text in _breaks(hop, when) if cell_len(text) <= look.width - 6)
+    title = next(fits, "break")
+    lines = [_rule(title, look.width, look.marks.thick, "break")]
+    said = [] if hop is None else [f"last answer {hop.address}"]
+    if when and when not in title:
+        said.insert(0, when.strip())
+    if silent:
+        said.append(f"{silent} more silent")
+    text = ", ".join(said)
+    if text:
+        lines.append(line((f"    {text}", "dim")))
+    return lines
+
+
+def _after_break(last: Observation, network: NetworkRow | None, marks: Marks) -> list[Line]:
+    lines: list[Line] = []
+    if last.reason not in (Reason.NONE, Reason.PATH_BREAK):
+        said = f", said by {last.said_by}" if last.said_by else ""
+        lines.append(line((f"    {REASONS[last.reason].text}{said}", "text")))
+    if network is not None:
+        asns = " ".join(f"AS{asn}" for asn in network.origin_asns)
+        name = f"  {marks.dot} {asns} {network.name}"
+        lines.append(line((name, "dim"), (" not seen", "dim")))
+    return lines
+
+
+def _last_answer(facts: TraceFacts) -> int:
+    return max((place for place, hop in enumerate(facts.hops) if hop.address), default=-1)
+
+
+def _breaks(hop: Hop | None, when: str) -> Iterator[str]:
+    """How a break may be named, longest first; the AS of the last answer, else its address."""
+    if hop is None:
+        yield from (f"break: nothing answers at all{when}", "break: nothing answers at all")
+    elif hop.asn:
+        short = f"break: nothing beyond AS{hop.asn}"
+        yield f"{short} {hop.as_name}".rstrip() + f" ({hop.address}){when}"
+        yield f"{short} {hop.as_name}".rstrip() + when
+        yield from (f"{short}{when}", short)
+    else:
+        yield f"break: nothing beyond {hop.name or hop.address}{when}"
+        yield f"break: nothing beyond {hop.address}"
+
+
+def _rule(title: str, width: int, sign: str, style: str) -> Line:
+    room = max(0, width - cell_len(title) - 5)
+    return line((f" {sign * 2} {title} {sign * room}", style))
+
+
+_RTT: Final = 8
+_LOSS: Final = 6
+
+
+def _head(width: int, address: int) -> Line:
+    room = max(0, width - 4 - address - 1 - _RTT - _LOSS)
+    names = f"{fit('address', address)} {fit('AS and name', room)}"
+    return line((f"    {names}{right('ms', _RTT)}{right('loss', _LOSS)}", "dim"))
+
+
+def _hop(hop: Hop, network: NetworkRow | None, width: int, address: int, marks: Marks) -> Line:
+    """TTL, address, AS and name, RTT in ms, loss; numbers keep their place."""
+    number = f"{hop.ttl:>3} "
+    if not hop.address:
+        return line((number, "dim"), ("no answer", "dim"), key=f"hop:{hop.ttl}")
+    loss = 1 - hop.received / hop.sent if hop.sent else None
+    room = max(0, width - 4 - address - 1 - _RTT - _LOSS)
+    whose = f"AS{hop.asn} {hop.as_name}".rstrip() if hop.asn else hop.name
+    upstream = network is not None and hop.asn in network.upstream_asns
+    rtt = f"{hop.rtt_ms:.1f}" if hop.rtt_ms is not None else marks.none
+    return line(
+        (number, "dim"),
+        (fit(hop.address, address, marks.more) + " ", "text"),
+        (fit(whose, room, marks.more), "strong" if upstream else "text"),
+        (right(rtt, _RTT), "text"),
+        (right(percent(loss, marks.none), _LOSS), "degraded" if loss else "dim"),
+        key=f"hop:{hop.ttl}",
+    )
+
+
+def _holds(network: NetworkRow, hop: Hop) -> bool:
+    """Whether a hop stands inside the network: by its AS, else by its address."""
+    if hop.asn is not None:
+        return hop.asn in network.origin_asns
+    return bool(hop.address) and _in_prefixes(hop.address, network.prefixes)
+
+
+@lru_cache(maxsize=1024)
+def _in_prefixes(address: str, prefixes: tuple[str, ...]) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+        return any(found in ipaddress.ip_network(prefix) for prefix in prefixes)
+    except ValueError:
+        return False

@@ -1,0 +1,92 @@
+"""What every screen of the desk shares: strip on top, keys below, the same keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+
+from monitor.records import CheckRow, HostRow
+from monitor.tui import keymap
+from monitor.tui.widgets.keybar import KeyBar
+from monitor.tui.widgets.linelist import LineList
+from monitor.tui.widgets.strip import SituationStrip
+
+if TYPE_CHECKING:
+    from monitor.tui.app import Desk
+
+
+class DeskScreen(Screen[None], inherit_bindings=False):
+    """Subclasses compose their panels and refresh them."""
+
+    BINDINGS = keymap.EVERYWHERE  # type: ignore[assignment]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own annotation
+
+    DEFAULT_CSS = """
+    DeskScreen { layout: vertical; background: $background; }
+    """
+
+    @property
+    def desk(self) -> Desk:
+        return cast("Desk", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield SituationStrip()
+        yield from self.panels()
+        yield KeyBar()
+
+    def panels(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def refresh_rows(self) -> None:
+        """Take in what changed on the board, and what time it is."""
+        self.query_one(SituationStrip).refresh_rows()
+        self.query_one(KeyBar).refresh_text()
+
+    def subject(self) -> tuple[str, str]:
+        """What "probe now" asks for, as the cache and as people call it; empty: nothing."""
+        return "", ""
+
+    def on_screen_resume(self) -> None:
+        self.refresh_rows()
+
+    def on_line_list_open(self, message: LineList.Open) -> None:
+        message.stop()
+        self.desk.open_target(message.target)
+
+    def action_next_panel(self) -> None:
+        self.focus_next()
+
+    def action_previous_panel(self) -> None:
+        self.focus_previous()
+
+    def action_back(self) -> None:
+        self.desk.pop_screen()
+
+    async def action_probe(self) -> None:
+        subject, name = self.subject()
+        await self.desk.probe(subject, name)
+
+    def action_theme(self) -> None:
+        self.desk.next_theme()
+
+    def action_command_palette(self) -> None:
+        self.desk.action_command_palette()
+
+    def action_help(self) -> None:
+        self.desk.show_help()
+
+    async def action_quit(self) -> None:
+        await self.desk.action_quit()
+
+
+def subject_of(row: HostRow | CheckRow | None) -> tuple[str, str]:
+    """A row as a request names it."""
+    match row:
+        case HostRow():
+            return f"host:{row.id}", row.name
+        case CheckRow():
+            return f"check:{row.id}", row.id
+        case None:
+            return "", ""

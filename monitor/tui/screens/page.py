@@ -1,0 +1,149 @@
+"""Every drill-down screen: one page of lines about one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from monitor.cache.schema import CacheError
+from monitor.records import Event, Observation, Row
+from monitor.tui.lines import (
+    CheckTarget,
+    EventTarget,
+    HostTarget,
+    Line,
+    NetworkTarget,
+    ObservationTarget,
+    Target,
+    line,
+)
+from monitor.tui.pages.check import check_page
+from monitor.tui.pages.event import event_page
+from monitor.tui.pages.host import host_page
+from monitor.tui.pages.network import network_page
+from monitor.tui.pages.observation import observation_page
+from monitor.tui.screens.base import DeskScreen, subject_of
+from monitor.tui.text import Look
+from monitor.tui.widgets.linelist import PageList
+
+EVENTS = 200
+OBSERVATIONS = 300
+
+
+class PageScreen(DeskScreen):
+    """Draws from the board at once; what only the cache holds follows a moment later."""
+
+    DEFAULT_CSS = """
+    PageScreen #page { height: 1fr; }
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
+        self._events: Sequence[Event] = ()
+        self._history: Sequence[Observation] = ()
+        self._loaded: Row | None = None
+        self._problem = ""
+        self._placed = False
+
+    def panels(self) -> ComposeResult:
+        yield PageList(id="page")
+
+    def on_mount(self) -> None:
+        self.query_one("#page", PageList).focus()
+
+    def on_resize(self) -> None:
+        self.refresh_rows()
+
+    def refresh_rows(self) -> None:
+        super().refresh_rows()
+        row = self._row()
+        if row is not None and row is not self._loaded:
+            self._loaded = row
+            self.run_worker(self._load(), exclusive=True)
+        self._show()
+
+    def subject(self) -> tuple[str, str]:
+        board = self.desk.board
+        match self.target:
+            case HostTarget(id):
+                return subject_of(board.hosts.get(id))
+            case CheckTarget(id):
+                return subject_of(board.checks.get(id))
+            case ObservationTarget(observation):
+                return subject_of(board.checks.get(observation.check))
+            case _:
+                return "", ""
+
+    def _row(self) -> Row | None:
+        """The current row this page is about; None for what never changes."""
+        board = self.desk.board
+        match self.target:
+            case HostTarget(id):
+                return board.hosts.get(id)
+            case CheckTarget(id):
+                return board.checks.get(id)
+            case NetworkTarget(id):
+                return board.networks.get(id)
+            case _:
+                return None
+
+    async def _load(self) -> None:
+        source = self.desk.source
+        try:
+            match self.target:
+                case HostTarget(id):
+                    self._events = await source.events(f"host:{id}", EVENTS)
+                case NetworkTarget(id):
+                    self._events = await source.events(f"network:{id}", EVENTS)
+                case CheckTarget(id):
+                    self._history = await source.observations(id, OBSERVATIONS)
+            self._problem = ""
+        except CacheError as error:
+            self._problem = str(error)
+        self._show()
+
+    def _show(self) -> None:
+        page = self.query_one("#page", PageList)
+        lines = self._lines(page.line_width)
+        if self._problem:
+            lines.insert(0, line((f" {self._problem}", "warn")))
+        page.show(lines, *self._titles())
+        if not self._placed:
+            # The cursor starts on the first thing that can be opened.
+            first = next((at for at, made in enumerate(lines) if made.target), None)
+            if first is not None:
+                self._placed = True
+                page.move_to(first)
+
+    def _lines(self, width: int) -> list[Line]:
+        desk = self.desk
+        board, look = desk.board, Look(width, desk.marks, desk.now())
+        match self.target:
+            case HostTarget(id) if id in board.hosts:
+                return host_page(board.hosts[id], board, self._events, look)
+            case NetworkTarget(id) if id in board.networks:
+                return network_page(board.networks[id], board, self._events, look)
+            case CheckTarget(id) if id in board.checks:
+                return check_page(board.checks[id], self._history, look)
+            case EventTarget(event):
+                return event_page(event, board, look)
+            case ObservationTarget(observation):
+                return observation_page(observation, board, look)
+            case _:
+                return [line((" this has left the watchlist", "dim"))]
+
+    def _titles(self) -> tuple[str, str]:
+        board = self.desk.board
+        match self.target:
+            case HostTarget(id):
+                return f"Host {board.name_of(f'host:{id}')}", id
+            case NetworkTarget(id):
+                return f"Network {board.name_of(f'network:{id}')}", id
+            case CheckTarget(id):
+                return f"Check {id}", ""
+            case EventTarget(event):
+                return f"Event {event.id}", str(event.kind)
+            case ObservationTarget(observation):
+                return f"Observation of {observation.check}", observation.vantage

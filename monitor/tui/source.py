@@ -1,0 +1,98 @@
+"""The desk's way to the cache: a thread of its own, every wait with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from monitor.cache.reader import Changes, Cursor, Reader
+from monitor.cache.says import Says
+from monitor.cache.schema import CacheError, CacheLocked
+from monitor.records import Event, Micros, Observation
+
+T = TypeVar("T")
+
+DEADLINE_S: Final = 3.0
+
+
+class Source:
+    """Reads the cache, and writes requests, in one thread; every method raises CacheError.
+
+    Calls queue up behind each other; one that takes longer than DEADLINE_S is given up,
+    and while it still hangs nothing is queued behind it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader: Reader | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk-cache")
+        self._late: Future[object] | None = None
+
+    async def changes(self, cursor: Cursor) -> Changes:
+        return await self._ask(lambda reader: reader.changes(cursor))
+
+    async def observations(self, check: str, limit: int) -> list[Observation]:
+        return await self._ask(lambda reader: reader.observations(check, limit=limit))
+
+    async def events(self, subject: str, limit: int) -> list[Event]:
+        return await self._ask(lambda reader: reader.events(subject=subject, limit=limit))
+
+    async def request(self, at: Micros, verb: str, subject: str) -> int:
+        return await self._run(lambda: self._say(at, verb, subject))
+
+    def _say(self, at: Micros, verb: str, subject: str) -> int:
+        says = Says(self._path)
+        try:
+            return says.request(at, _who(), verb, subject)
+        finally:
+            says.close()
+
+    async def _ask(self, question: Callable[[Reader], T]) -> T:
+        return await self._run(lambda: self._read(question))
+
+    def _read(self, question: Callable[[Reader], T]) -> T:
+        if self._reader is None:
+            self._reader = Reader(self._path)
+        try:
+            return question(self._reader)
+        except CacheError:
+            # A damaged or replaced file is opened anew the next time.
+            reader, self._reader = self._reader, None
+            with suppress(CacheError):
+                reader.close()
+            raise
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._late is not None and not self._late.done():
+            raise CacheLocked(f"the cache {self._path} does not answer")
+        future: Future[T] = self._thread.submit(work)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            self._late = future  # type: ignore[assignment]
+            raise CacheLocked(f"the cache {self._path} does not answer") from error
+
+    def close(self) -> None:
+        """Let the thread close its reader and end, without waiting for one that hangs."""
+        if self._late is None or self._late.done():
+            self._thread.submit(self._close_reader)
+        self._thread.shutdown(wait=self._late is None or self._late.done())
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+
+def _who() -> str:
+    """The name of the person at the desk, as the machine knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "desk"

@@ -1,0 +1,31 @@
+"""The upstream path of the host under the cursor."""
+
+from __future__ import annotations
+
+from monitor.records import HostRow
+from monitor.tui.pages.path import path_lines, path_titles
+from monitor.tui.text import Look
+from monitor.tui.widgets.linelist import PageList
+
+
+class PathPanel(PageList):
+    """The last trace towards one host."""
+
+    def __init__(self) -> None:
+        super().__init__(id="path")
+        self.host = ""
+
+    def follow(self, host: HostRow | None) -> None:
+        """Show the path of another host."""
+        self.host = host.id if host else ""
+        self.refresh_rows()
+
+    def refresh_rows(self) -> None:
+        desk = self.desk
+        host = desk.board.hosts.get(self.host)
+        look = Look(self.line_width, self.marks, desk.now())
+        lines = path_lines(host, desk.board, look)
+        self.show(lines, *path_titles(host, desk.board, look))
+
+    def on_resize(self, event: object) -> None:  # noqa: ARG002 - Textual calls each class's own
+        self.refresh_rows()
