@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.records import SECOND, Observation
+from monitor.records import SECOND, Micros, Observation
 from monitor.simulation.answers import Answer, answer
 from monitor.simulation.draw import key_of
 from monitor.simulation.events import Event, Fault
@@ -53,11 +53,15 @@ def _stamped(seen: Observation, started: int) -> Observation:
     return Observation(**fields | {"at": started})
 
 
-async def keep_time(events: Iterable[Event], clock: SimClock) -> None:
-    """Suspend and step ``clock`` as ``events`` say (see World.clock_events); then end."""
+async def keep_time(events: Iterable[Event], clock: SimClock, until: Micros = 0) -> None:
+    """Suspend and step ``clock`` as ``events`` say (see World.clock_events).
+
+    Ends after the last of them, at the world's time ``until`` if that is later.
+    """
     for event in events:
         await clock.sleep((event.at - clock.true()) / SECOND)
         if event.fault is Fault.SUSPEND:
             clock.suspend(event.seconds)
         else:
             clock.step(event.seconds)
+    await clock.sleep((until - clock.true()) / SECOND)

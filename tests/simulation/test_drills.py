@@ -233,5 +233,6 @@ def test_own_link_the_network_is_well_while_we_are_not() -> None:
     ways = world.at(at("2024-03-04T08:05:00Z"))
     assert not any(way.whole for way in ways.values())
     assert {way.steps[way.reach - 1].router.system.asn for way in ways.values()} == {DESK_ASN}
-    assert len(world.clock_events) == 2
+    assert len(world.clock_events) == 3
+    assert sum(e.seconds for e in world.clock_events if e.fault is Fault.CLOCK_STEP) == 0
     assert not any(inside(world, at("2024-03-04T12:05:00Z")).values())

@@ -94,11 +94,14 @@ def test_suspends_and_steps_come_at_their_times(watchlist: Watchlist) -> None:
 
     async def main(clock: SimClock) -> None:
         world = world_for(watchlist, 1, events)
-        keeper = asyncio.create_task(keep_time(world.clock_events, clock))
+        until = NOON + 30 * MINUTE
+        keeper = asyncio.create_task(keep_time(world.clock_events, clock, until))
         await clock.sleep(60.5)
         assert clock.wall() == NOON + 600 * SECOND + SECOND // 2
         await clock.sleep(600)
-        assert keeper.done()
         assert clock.wall() == clock.true() - 90 * SECOND
+        await keeper
+        assert clock.true() == until
+        assert clock.monotonic() == 21 * 60
 
     run(main, START)
