@@ -103,14 +103,15 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._paused = False
         self._real = time.monotonic()
         self._target: float | None = None
+        self._flowing = speed is not None
         self.held = 0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
         """Simulated seconds since the loop was made."""
-        if self.jumping or self._paused or self._speed is None:
-            return self._now
-        return self._now + (time.monotonic() - self._real) * self._speed
+        if self._flowing:
+            return self._now + (time.monotonic() - self._real) * (self._speed or 0.0)
+        return self._now
 
     @property
     def speed(self) -> float | None:
@@ -136,16 +137,19 @@ class SimLoop(asyncio.SelectorEventLoop):
         assert speed is None or speed > 0
         self._anchor()
         self._speed = speed
+        self._set_flow()
 
     def pause(self, paused: bool = True) -> None:
         """Hold timers, or let them go on."""
         self._anchor()
         self._paused = paused
+        self._set_flow()
 
     def jump_to(self, when: float) -> None:
         """Run virtually until loop time ``when``, then go on as before."""
         self._anchor()
         self._target = when if when > self._now else None
+        self._set_flow()
 
     def stall(self, seconds: float) -> None:
         """The loop stands still: simulated time passes inside the running callback."""
@@ -156,6 +160,10 @@ class SimLoop(asyncio.SelectorEventLoop):
     def _anchor(self) -> None:
         self._now = self.time()
         self._real = time.monotonic()
+
+    def _set_flow(self) -> None:
+        """Whether simulated time passes by itself, with real time."""
+        self._flowing = not (self.jumping or self._paused)
 
     def real_seconds(self, timeout: float | None) -> float | None:
         """How long to wait in reality for a timer ``timeout`` away; None without end."""
@@ -175,6 +183,7 @@ class SimLoop(asyncio.SelectorEventLoop):
             self._now = target
             self._real = time.monotonic()
             self._target = None
+            self._set_flow()
         else:
             self._now += timeout
         return True

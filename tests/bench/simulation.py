@@ -1,6 +1,6 @@
 """What one simulated answer costs: microseconds of CPU by kind and state of the path.
 
-    python tests/bench/simulation.py
+python tests/bench/simulation.py
 """
 
 from __future__ import annotations

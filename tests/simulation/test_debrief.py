@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.records import MINUTE, SECOND, Event, EventKind, Phase
@@ -94,6 +94,7 @@ def test_the_text_says_when_what_and_how_late() -> None:
     assert all("\n" not in line for line in lines)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 100 * 60), st.sampled_from(list(Phase)))))
 def test_agreement_is_the_share_of_seconds_in_which_both_say_the_same(
     steps: list[tuple[int, Phase]],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.simulation.draw import between, bits, key_of, unit
@@ -20,6 +20,7 @@ def test_keys_do_not_run_together() -> None:
     assert key_of("check", 1) != key_of("check", 2)
 
 
+@settings(deadline=None)
 @given(words, st.integers(0, 2**70))
 def test_numbers_stay_in_their_ranges(key: int, counter: int) -> None:
     assert 0 <= bits(key, counter) < 2**64
