@@ -57,8 +57,8 @@ FAILOVER_S: Final = 30.0
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One fault from ``at`` up to, not including, ``until`` (Micros), on ``target``.
 
-    ``silent``: nobody says unreachable (default: a withdrawal is told, a cut is not).
-    ``routes``: whether a cut takes the routes along.  ``first`` to ``last`` is a ramp of
+    ``silent``: nobody says unreachable; else the last router does as soon as no route is
+    left.  ``routes``: whether a cut takes the routes along.  ``first`` to ``last`` is a ramp of
     loss (fractions); ``latency_ms`` what an overload adds at its end, ``grow_s`` how long it
     grows (0: to its end).  ``period_s``, ``duty`` (part of it that is down) and ``jitter``
     (part of it by which each start is moved) shape a flap.  ``how`` refines dns-dead,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.records import SECOND, Micros, Observation
+from monitor.probes.base import VANTAGE
+from monitor.records import SECOND, Micros, Observation, Outcome, Reason
 from monitor.simulation.answers import Answer, answer
 from monitor.simulation.draw import key_of
 from monitor.simulation.events import Event, Fault
@@ -25,19 +26,30 @@ class SimProber:
         self._keys: dict[str, int] = {}
 
     def answer(self, check: Check, at: int) -> Answer:
-        """What ``check`` sees at the world's time ``at``, and how many seconds it takes."""
+        """What ``check`` sees at the world's time ``at``, and how many seconds it takes.
+
+        Raises KeyError for a check of a host that the world does not have.
+        """
         key = self._keys.get(check.id)
         if key is None:
             key = self._keys[check.id] = key_of(self._world.seed, "check", check.id)
         return answer(check, key, self._world.way(check.host, check.address, at), at)
 
     async def probe(self, check: Check) -> Observation:
-        """Look once, taking as much simulated time as the real probe would.
-
-        Raises KeyError for a check of a host that the world does not have.
-        """
+        """Look once, taking as much simulated time as the real probe would."""
         started = self._clock.wall()
-        seen, took = self.answer(check, self._clock.true())
+        try:
+            seen, took = self.answer(check, self._clock.true())
+        except KeyError:
+            return Observation(
+                check=check.id,
+                at=started,
+                outcome=Outcome.ERROR,
+                reason=Reason.PROBE_CRASHED,
+                sent=0,
+                vantage=VANTAGE,
+                note="not a part of the simulated world",
+            )
         await self._clock.sleep(took)
         return _stamped(seen, started)
 

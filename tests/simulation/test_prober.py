@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from monitor.clock import Clock
 from monitor.probes.base import Prober
-from monitor.records import HOUR, MINUTE, SECOND, Observation
+from monitor.records import HOUR, MINUTE, SECOND, Observation, Outcome, Reason
 from monitor.simulation.events import Fault
 from monitor.simulation.loop import SimClock, run
 from monitor.simulation.prober import SimProber, keep_time
@@ -105,3 +107,13 @@ def test_suspends_and_steps_come_at_their_times(watchlist: Watchlist) -> None:
         assert clock.monotonic() == 21 * 60
 
     run(main, START)
+
+
+def test_a_host_that_is_not_in_the_world_is_an_error_of_ours(watchlist: Watchlist) -> None:
+    async def main(clock: SimClock) -> Observation:
+        prober = SimProber(world_for(watchlist, 1), clock)
+        stranger = msgspec.structs.replace(watchlist.checks()[0], host="stranger")
+        return await prober.probe(stranger)
+
+    seen = run(main, START).result
+    assert (seen.outcome, seen.reason) == (Outcome.ERROR, Reason.PROBE_CRASHED)
