@@ -203,7 +203,8 @@ class Assessor:
         for watched, check in self._roster.of_check.values():
             self._forget(watched, check, now, "vantage", why)
         for judged in self._roster.networks.values():
-            judged.judge.suspend(now, "own vantage fault")
+            for event in judged.judge.suspend(now, "own vantage fault"):
+                self._tell(event)
             self.verdict.add(judged.row)
 
     def _mark_stale(self, now: Micros) -> None:

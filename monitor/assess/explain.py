@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from monitor.assess.signs import ALL, SIGNS, Cause, Picture, Sign
+from monitor.assess.picture import Picture
+from monitor.assess.signs import ALL, SIGNS, Cause, Sign
 from monitor.records import Explanation
 
 UNDETERMINED: Final = "undetermined"

@@ -25,6 +25,7 @@ from monitor.records import (
 )
 
 _AFTER_LOSS = frozenset({Phase.LOST, Phase.PARTIAL})
+_QUIET = frozenset({"first-look", "as-before", "usual", "vantage"})
 
 
 class Tally(msgspec.Struct):
@@ -61,15 +62,17 @@ class NetworkJudge:
             del memory.changes[:-256]
         memory.reached[host] = reached
 
-    def suspend(self, now: Micros, why: str) -> None:
-        """Our own fault: nothing is known of the network now."""
+    def suspend(self, now: Micros, why: str) -> list[Event]:
+        """Our own fault: nothing is known of the network now.  The event, if that is new."""
         memory, row = self._memory, self.row
-        memory.bad = memory.good = memory.lossy = 0
-        memory.bad_since = memory.low_since = 0
+        memory.bad = memory.good = memory.lossy = memory.partial = 0
+        memory.bad_since = memory.low_since = memory.well_since = 0
         row.why = why
-        if row.phase is not Phase.UNKNOWN:
-            memory.before, memory.before_since = row.phase, row.since
-            row.phase, row.since = Phase.UNKNOWN, now
+        if row.phase is Phase.UNKNOWN:
+            return []
+        memory.before, memory.before_since = row.phase, row.since
+        old, row.phase, row.since = row.phase, Phase.UNKNOWN, now
+        return [self._event(now, old, "vantage", why, ())]
 
     def round(self, now: Micros, tally: Tally, *, may_condemn: bool) -> list[Event]:
         """Judge one round; returns the events, the row is brought up to date."""
@@ -247,17 +250,22 @@ class NetworkJudge:
         if phase is Phase.LOST:
             memory.lost_once = True
         memory.before = None
+        return self._event(now, old, rule, self._words(now, None), tally.evidence)
+
+    def _event(
+        self, now: Micros, old: Phase, rule: str, text: str, evidence: tuple[Observation, ...]
+    ) -> Event:
         return Event(
             at=now,
             kind=EventKind.TRANSITION,
-            subject=f"network:{row.id}",
-            text=self._words(now, None),
+            subject=f"network:{self.row.id}",
+            text=text,
             old=old,
-            new=phase,
+            new=self.row.phase,
             rule=rule,
-            since=row.since,
-            evidence=tally.evidence,
-            quiet=rule in ("first-look", "as-before", "usual"),
+            since=self.row.since,
+            evidence=evidence,
+            quiet=rule in _QUIET,
         )
 
     def _words(self, now: Micros, share: float | None) -> str:

@@ -16,6 +16,9 @@ class Rules(msgspec.Struct, frozen=True):
     round: Micros = 10 * SECOND
     vantage_share: float = 0.6
     vantage_rounds: int = 2
+    # Coming back takes more than going: a lossy line of our own must not flicker.
+    vantage_back_share: float = 0.8
+    vantage_back_rounds: int = 3
     vantage_min_controls: int = 4
     vantage_min_asns: int = 3
     recheck: Micros = 60 * SECOND

@@ -67,6 +67,7 @@ class Guard:
             for check in host.checks:
                 self._by_check[check.id] = control
         self._low = 0
+        self._high = 0
         self._well_at: Micros = 0
         self._recheck_from: Micros = 0
         self._fault_from: Micros = 0
@@ -95,7 +96,7 @@ class Guard:
                     if check in control.fresh_for
                 }
         self.row.health, self.row.since = other.row.health, other.row.since
-        self._low, self._well_at = other._low, other._well_at
+        self._low, self._high, self._well_at = other._low, other._high, other._well_at
         self._fault_from, self._recheck_from = other._fault_from, other._recheck_from
         if not self._controls:
             self.row.health = Vantage.UNKNOWN
@@ -106,7 +107,9 @@ class Guard:
         control = self._by_check.get(observation.check)
         if control is None or observation.reason in _NO_SIGN:
             return
-        good = observation.outcome in (Outcome.OK, Outcome.WARN)
+        # A control that loses packets is no proof that our own line is well.
+        lost = 1.0 - observation.received / observation.sent if observation.sent else 0.0
+        good = observation.outcome in (Outcome.OK, Outcome.WARN) and lost < self._rules.loss
         at = ended(observation)
         control.heard[observation.check] = (at, good)
         if good:
@@ -148,7 +151,10 @@ class Guard:
                 answering += 1
                 asns.add(control.asn)
         row.answering, row.known, row.asns = answering, known, len(asns)
-        well = known > 0 and answering >= self._rules.vantage_share * known
+        share = self._rules.vantage_share
+        if row.health in (Vantage.FAULT, Vantage.RECHECK):
+            share = self._rules.vantage_back_share
+        well = known > 0 and answering >= share * known
         events = self._judge(now, known, well)
         self._describe()
         return events
@@ -163,8 +169,10 @@ class Guard:
             return []
         if well:
             self._low = 0
+            self._high += 1
             self._well_at = now
             return self._recover(now)
+        self._high = 0
         self._low += 1
         if self._low >= rules.vantage_rounds and row.health is not Vantage.FAULT:
             since = self._well_at or now
@@ -178,6 +186,8 @@ class Guard:
         if row.health is Vantage.UNKNOWN:
             return [self._turn(now, Vantage.HEALTHY, now, "far controls answer", quiet=True)]
         if row.health is Vantage.FAULT:
+            if self._high < rules.vantage_back_rounds:
+                return []
             self._recheck_from = now
             gap = Event(
                 at=now,

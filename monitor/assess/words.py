@@ -157,7 +157,7 @@ def next_texts(rules: Rules = RULES) -> dict[str, str]:
             f"{span(rules.flicker_quiet)} after the last change); {gone}"
         ),
         Phase.PARTIAL: f"{back}; {gone}",
-        Phase.LOST: f"{back}; PARTIAL after {rules.good_rounds} with {lost} to {well}",
+        Phase.LOST: f"{back}; PARTIAL after as many with {lost} to {well}",
         Phase.RESTORED: (
             f"STABLE once it has held for {span(rules.restored_for)}; PARTIAL at {fall}"
         ),

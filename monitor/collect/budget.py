@@ -7,6 +7,7 @@ The whole country of the founding case had 1,024 addresses; nobody is to feel th
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -19,6 +20,7 @@ _TRACE_COST: Final = 2
 _IDLE_S: Final = 600.0
 
 
+@lru_cache(maxsize=65_536)
 def area_of(address: str) -> str:
     """The /24 or /48 of an address; an unresolved name itself; empty for loopback."""
     try:

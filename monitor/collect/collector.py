@@ -20,7 +20,7 @@ from monitor.assess.rules import RULES
 from monitor.cache.says import Request
 from monitor.clock import Clock
 from monitor.collect.budget import PrefixBudget, area_of, cost_of
-from monitor.collect.health import ClockWatch, LagMeter
+from monitor.collect.health import BEAT_S, ClockWatch, LagMeter
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
 from monitor.probes.base import VANTAGE, Prober
@@ -44,9 +44,24 @@ RAW_KEPT: Final = 7 * DAY
 # How long a probe may outlive its own timeout before it counts as hung.
 GRACE_S: Final = 10.0
 _IDLE_WAIT_S: Final = 0.5
-_HEALTH_S: Final = 2.0
 _FOLLOW_S: Final = 2.0
 _PURGE_S: Final = 30.0
+
+
+class Tempo(msgspec.Struct, frozen=True):
+    """How often the collector does what is not looking, in seconds of its clock."""
+
+    batch_s: float = BATCH_S
+    health_s: float = 2.0
+    lag_s: float = BEAT_S
+
+    def at(self, speed: float) -> Tempo:
+        """The tempo of a clock that runs ``speed`` times as fast as people do."""
+        scale = max(1.0, speed)
+        return Tempo(self.batch_s * scale, self.health_s * scale / 4, self.lag_s * scale)
+
+
+REAL_TEMPO: Final = Tempo()
 
 
 class Follows(Protocol):
@@ -70,6 +85,7 @@ class Collector:
         follower: Follows | None = None,
         by_desk: bool = False,
         notice: str = "",
+        tempo: Tempo = REAL_TEMPO,
     ) -> None:
         """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any."""
         self._prober = prober
@@ -80,10 +96,12 @@ class Collector:
         self._assessor = Assessor(watchlist, self._started, rows)
         self._schedule = Schedule(watchlist.checks(), clock.monotonic())
         self._budget = PrefixBudget(watchlist.budget)
-        self._lag = LagMeter(clock)
+        self._tempo = tempo
+        self._lag = LagMeter(clock, tempo.lag_s)
         self._jumps = ClockWatch(clock, RULES.clock_jump)
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._wakes_at = 0.0
         self._stop = asyncio.Event()
         self._voided_before = self._started
         self._sentinels = _sentinels(watchlist)
@@ -113,8 +131,8 @@ class Collector:
         """Look, judge and remember until stopped; then cancel, write and return."""
         helpers = [
             asyncio.create_task(self._lag.run(), name="lag"),
-            asyncio.create_task(self._every(BATCH_S, self._flush), name="flush"),
-            asyncio.create_task(self._every(_HEALTH_S, self._health), name="health"),
+            asyncio.create_task(self._every(self._tempo.batch_s, self._flush), name="flush"),
+            asyncio.create_task(self._every(self._tempo.health_s, self._health), name="health"),
             asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
             asyncio.create_task(self._every(_PURGE_S, self._purge), name="purge"),
         ]
@@ -130,6 +148,7 @@ class Collector:
             await self._sink.flush()
 
     async def _look_on(self, helpers: list[asyncio.Task[None]]) -> None:
+        loop = asyncio.get_running_loop()
         while not self._stop.is_set():
             self._notice_jump()
             self._start_due()
@@ -137,14 +156,12 @@ class Collector:
             due = self._schedule.next_due()
             wait = _IDLE_WAIT_S if due is None else min(_IDLE_WAIT_S, due - now)
             self._wake.clear()
-            if wait > 0:
-                try:
-                    async with asyncio.timeout(wait):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
-            else:
-                await asyncio.sleep(0)
+            self._wakes_at = now + wait
+            alarm = loop.call_later(max(0.0, wait), self._wake.set)
+            try:
+                await self._wake.wait()
+            finally:
+                alarm.cancel()
             for task in helpers:
                 if task.done():
                     task.result()
@@ -214,7 +231,9 @@ class Collector:
             else retry_after(row, at, sentinel=check.host in self._sentinels)
         )
         self._schedule.done(check.id, self._clock.monotonic(), retry)
-        self._wake.set()
+        due = self._schedule.next_due()
+        if due is not None and due < self._wakes_at:
+            self._wake.set()
 
     def _hear(self, seen: Observation) -> None:
         self._assessor.observe(seen)

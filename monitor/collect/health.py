@@ -17,8 +17,9 @@ STALL_S: Final = 0.05
 class LagMeter:
     """Sleeps in small beats and notes how late it wakes: the loop's lag."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, beat_s: float = BEAT_S) -> None:
         self._clock = clock
+        self._beat_s = beat_s
         self._lags: deque[float] = deque(maxlen=_KEPT)
         self._stalled_at = -1.0
 
@@ -26,9 +27,9 @@ class LagMeter:
         """Measure until cancelled."""
         while True:
             before = self._clock.monotonic()
-            await self._clock.sleep(BEAT_S)
+            await self._clock.sleep(self._beat_s)
             now = self._clock.monotonic()
-            lag = max(0.0, now - before - BEAT_S)
+            lag = max(0.0, now - before - self._beat_s)
             self._lags.append(lag)
             if lag >= STALL_S:
                 self._stalled_at = now

@@ -7,6 +7,7 @@ filled in, every duration is seconds, every check has its id.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -137,11 +138,16 @@ class Network(msgspec.Struct, frozen=True):
 
     def holds(self, address: str) -> bool:
         """Whether ``address`` (text) lies in one of the prefixes; False for a name."""
-        try:
-            found = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(found in ipaddress.ip_network(prefix) for prefix in self.prefixes)
+        return _holds(self.prefixes, address)
+
+
+@lru_cache(maxsize=65_536)
+def _holds(prefixes: tuple[str, ...], address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in ipaddress.ip_network(prefix) for prefix in prefixes)
 
 
 class Budget(msgspec.Struct, frozen=True):
