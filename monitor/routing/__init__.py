@@ -1,0 +1,1 @@
+"""What the control plane says: RIS Live, RIPEstat, Team Cymru, and a small RIB."""
