@@ -30,7 +30,8 @@ def icmp(look: Look, params: IcmpParams) -> Answer:
             facts=facts,
         )
     rtts = _burst(look, count)
-    answered = sorted(rtt for rtt in rtts if rtt is not None)
+    answered = [rtt for rtt in rtts if rtt is not None]
+    answered.sort()
     got = len(answered)
     waited = look.check.timeout_s if got < count else (rtts[-1] or 0.0) / 1000
     outcome, reason = Outcome.OK, Reason.NONE
@@ -56,13 +57,13 @@ def _burst(look: Look, count: int) -> list[float | None]:
     while len(late) < count:
         look.count += 1
         drawn = bits(look.key, look.count)
-        for _ in range(_DRAWN_AT_ONCE):
+        for _ in range(min(_DRAWN_AT_ONCE, count - len(late))):
             late.append(LATE[drawn & 4095])
             drawn >>= 12
     usual = look.rtt_s * 1000
     limit = look.check.timeout_s * 1000
     rtts: list[float | None] = [
-        None if usual * factor > limit else round(usual * factor, 3) for factor in late[:count]
+        None if usual * factor > limit else round(usual * factor, 3) for factor in late
     ]
     for place in _lost(look, count):
         rtts[place] = None
