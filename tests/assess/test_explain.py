@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.assess.explain import BASE_RATES, TITLES, explain, is_diagnostic
-from monitor.assess.signs import SIGNS, Cause, Count, Edge, Picture, PrefixRoute
+from monitor.assess.picture import Count, Edge, Picture, PrefixRoute
+from monitor.assess.signs import SIGNS, Cause
 from monitor.records import HOUR, MINUTE, SECOND, Micros, Phase, Reason, Vantage
 
 DEC_22 = 1_419_264_900 * SECOND  # 2014-12-22 16:15:00Z

@@ -5,17 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.assess import signs
+from monitor.assess.picture import Count, Edge, Picture, PrefixRoute
 from monitor.assess.rules import RULES
-from monitor.assess.signs import (
-    BEYOND,
-    SIGNS,
-    TABLE,
-    Cause,
-    Count,
-    Edge,
-    Picture,
-    PrefixRoute,
-)
+from monitor.assess.signs import BEYOND, SIGNS, TABLE, Cause
 from monitor.records import MINUTE, SECOND, Phase, Reason, Vantage
 
 T0 = 1_419_264_900 * SECOND  # 2014-12-22 16:15:00Z
