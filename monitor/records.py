@@ -529,8 +529,8 @@ class Memory(msgspec.Struct, omit_defaults=True):
     ``rounds`` how many it has seen; ``hard_times`` the recent hard changes; ``hours`` up to
     24 hourly RTT medians, ``hour`` the running hour and ``samples`` its newest RTTs;
     ``before`` and ``before_since`` the state before it became UNKNOWN; ``reached`` whether
-    the last trusted run had any answer from the host, be it a refusal; ``recent`` the
-    failing observations that would be the evidence of a transition.
+    the last trusted run had any answer from the host, be it a refusal, and ``reached_at``
+    when one last had; ``recent`` the failing observations that would be the evidence of a transition.
     """
 
     fails: int = 0
@@ -550,6 +550,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
     flap_from: State | None = None
     flap_since: Micros = 0
     reached: bool | None = None
+    reached_at: Micros = 0
     recent: list[Observation] = []
 
 
@@ -900,10 +901,14 @@ def subject_of(row: Row) -> str:
 
 
 class Verdict(msgspec.Struct):
-    """What an assessment step changed: events in order, and the rows to keep."""
+    """What an assessment step changed: events in order, and the rows to keep.
+
+    ``look`` names hosts that should be looked at soon, because the picture is changing.
+    """
 
     events: list[Event] = []
     rows: dict[str, Row] = {}
+    look: list[str] = []
 
     def add(self, row: Row) -> None:
         """Keep ``row`` as the newest of its subject."""

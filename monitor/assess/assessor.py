@@ -264,9 +264,11 @@ class Assessor:
             return
         lossy = dns_up = dns_total = 0
         reached: dict[str, bool | None] = {}
+        last: dict[str, Micros] = {}
         for watched in judged.inside:
             voices = hosts.voices(watched.checks)
             reached[watched.row.id] = hosts.reach(voices)
+            last[watched.row.id] = hosts.last_reached(voices)
             loss = watched.row.loss
             lossy += loss is not None and self._rules.loss <= loss < 1.0
             for row in voices:
@@ -277,12 +279,14 @@ class Assessor:
             [row for watched in judged.inside for row in watched.checks],
             self._rules.evidence_kept,
         )
-        tally = Tally(reached, lossy, dns_up, dns_total, evidence)
+        tally = Tally(reached, last, lossy, dns_up, dns_total, evidence)
         since = judged.row.memory.bad_since if judged.row.memory else 0
         proven = self._guard.may_condemn(since or now - self._rules.network_round)
         before = msgspec.structs.replace(judged.row)
         for event in judged.judge.round(now, tally, may_condemn=proven):
             self._tell(event)
+        if judged.judge.turning:
+            self.verdict.look += [watched.row.id for watched in judged.inside]
         if before != judged.row:
             self.verdict.add(judged.row)
 

@@ -77,6 +77,8 @@ def judge(
     memory.good_at = ended(observation)
     row.stale = False
     memory.reached = reading.reached
+    if reading.reached:
+        memory.reached_at = memory.good_at
     seen = _seen(memory, observation, reading.on_the_way, rules)
     memory.ring = flap.push(memory.ring, memory.last_seen not in (None, seen), rules.flap_slots)
     step = _Step(row, memory, observation, seen, rules)

@@ -16,6 +16,7 @@ from monitor.records import (
     HostRow,
     Kind,
     Layer,
+    Micros,
     Observation,
     Outcome,
     Reason,
@@ -106,6 +107,11 @@ def reach(rows: Iterable[CheckRow]) -> bool | None:
             return True
         found = False
     return found
+
+
+def last_reached(rows: Iterable[CheckRow]) -> Micros:
+    """When a host was last reached by any of its checks; 0 for never."""
+    return max((row.memory.reached_at for row in rows if row.memory is not None), default=0)
 
 
 def last_hop_outside(trace: CheckRow | None, network: Network | None) -> str:

@@ -31,11 +31,13 @@ _QUIET = frozenset({"first-look", "as-before", "usual", "vantage"})
 class Tally(msgspec.Struct):
     """One round of a network.
 
-    ``reached`` by host id (None: not known), how many are ``lossy``, the name servers
-    inside that answered of those asked, and the evidence for a change.
+    ``reached`` by host id (None: not known), when each was ``last`` reached, how many are
+    ``lossy``, the name servers inside that answered of those asked, and the evidence for a
+    change.
     """
 
     reached: Mapping[str, bool | None]
+    last: Mapping[str, Micros]
     lossy: int = 0
     dns_up: int = 0
     dns_total: int = 0
@@ -127,11 +129,24 @@ class NetworkJudge:
         if memory.bad == rules.bad_rounds:
             memory.dips.append(now)
         memory.bad_since = memory.bad_since or now
-        if share < rules.lost_share:
-            memory.low_since = memory.low_since or now
+        if share < rules.lost_share and not memory.low_since:
+            memory.low_since = self._quiet_since(tally) or now
         if tally.dns_total and not tally.dns_up:
             # Two families of observation in one round weigh as much as two rounds.
             memory.bad = max(memory.bad, rules.bad_rounds)
+
+    def _quiet_since(self, tally: Tally) -> Micros:
+        """When the last of the hosts that are silent now was heard."""
+        heard = [at for host, at in tally.last.items() if tally.reached[host] is False and at]
+        return max(heard, default=0)
+
+    @property
+    def turning(self) -> bool:
+        """Whether the picture has just begun to change, for the worse or the better."""
+        memory = self._memory
+        if self.row.phase is Phase.LOST:
+            return memory.partial == 1
+        return memory.bad == 1 or (self.row.phase is Phase.PARTIAL and memory.good == 1)
 
     def _next(self, now: Micros, share: float) -> tuple[Phase, str, Micros]:
         """The phase after this round, the rule that says so, and since when."""

@@ -244,6 +244,8 @@ class Collector:
     def _follow_up(self, verdict: Verdict) -> None:
         """Trace at once when a check begins to fail or comes back; look anew after a fault."""
         now = self._clock.monotonic()
+        if verdict.look:
+            self._schedule.bring_forward(now, RULES.retry_s, frozenset(verdict.look))
         for event in verdict.events:
             if event.kind is EventKind.VANTAGE and event.new == Vantage.RECHECK:
                 spread = RULES.recheck / SECOND / 2

@@ -8,7 +8,7 @@ of the check's id, so a schedule is the same every time it is made.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 from zlib import crc32
 
@@ -116,9 +116,13 @@ class Schedule:
             self._plan(entry, now)
         return True
 
-    def bring_forward(self, now: float, spread: float) -> None:
-        """Look at everything once within ``spread`` seconds, by each check's phase."""
+    def bring_forward(
+        self, now: float, spread: float, hosts: Collection[str] | None = None
+    ) -> None:
+        """Look once within ``spread`` seconds, by each check's phase: at all, or at these."""
         for entry in self._entries.values():
+            if hosts is not None and entry.check.host not in hosts:
+                continue
             due = now + entry.phase * spread
             if not entry.running and due < entry.due:
                 self._plan(entry, due)
