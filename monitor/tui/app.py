@@ -57,7 +57,9 @@ class Desk(App[None], inherit_bindings=False):
     ]
     COMMANDS = {DeskCommands}  # noqa: RUF012 - Textual's own annotation
     CSS = """
-    * { scrollbar-size-vertical: 1; }
+    .-ascii LineList { border: ascii $desk-border; scrollbar-size: 0 0; }
+    .-ascii LineList:focus { border: ascii $desk-focus; }
+    .-ascii SituationStrip, .-ascii SituationStrip:focus { border: none; }
     """
 
     def __init__(
@@ -86,6 +88,8 @@ class Desk(App[None], inherit_bindings=False):
         self._key_at = 0.0
         self._painted_at = 0.0
         self._pending = True
+        # The same changes must never be taken in twice.
+        self._polling = asyncio.Lock()
         self._load_settings(theme)
 
     # --- settings ----------------------------------------------------------------------
@@ -166,12 +170,8 @@ class Desk(App[None], inherit_bindings=False):
 
     async def poll(self) -> None:
         """Take in what is new, and paint unless the terminal does not keep up."""
-        try:
-            changes = await self.source.changes(self.board.cursor)
-            changed = self.board.apply(changes)
-            problem = ""
-        except CacheError as error:
-            changed, problem = False, str(error)
+        async with self._polling:
+            changed, problem = await self._take()
         if problem != self.board.problem:
             self.board.problem = problem
             changed = True
@@ -182,12 +182,18 @@ class Desk(App[None], inherit_bindings=False):
             self._pending, self._painted_at = False, clock
             self.paint()
 
+    async def _take(self) -> tuple[bool, str]:
+        """Whether anything changed, and what is wrong with the cache."""
+        try:
+            return self.board.apply(await self.source.changes(self.board.cursor)), ""
+        except CacheError as error:
+            return False, str(error)
+
     def paint(self) -> None:
         """Refresh the topmost screen of ours; a palette above it does not stop time."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, DeskScreen):
-                if screen.is_mounted:
-                    screen.refresh_rows()
+                screen.update()
                 return
 
     async def on_event(self, event: events.Event) -> None:

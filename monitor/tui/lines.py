@@ -71,6 +71,8 @@ def spread(left: tuple[Span, ...], right: tuple[Span, ...], width: int) -> tuple
 
 def wrap(text: str, width: int) -> list[str]:
     """``text`` in rows of at most ``width`` cells, broken at spaces where there are any."""
+    # Before the first layout there is no width; less than one wide letter never ends.
+    width = max(8, width)
     rows: list[str] = []
     row = ""
     for word in text.split(" "):

@@ -23,7 +23,9 @@ def check_page(row: CheckRow, history: Sequence[Observation], look: Look) -> lis
         asked = row.last.address or marks.none
         age = f"{duration(now - row.last.at)} ago, took {row.last.took_ms:.0f} ms"
         lines.append(field("last run", (age, "text"), (f"  asked {asked}", "dim")))
-    lines.append(field("runs", *beats_spans(row.beats, min(60, max(8, width - 16)), marks)))
+    lines.append(
+        field("runs", *beats_spans(row.beats, min(len(row.beats), max(8, width - 16)), marks))
+    )
     lines += [Line(), heading(" Round-trip time", f"last {len(history)} runs")]
     lines += plot(history, width, 5, marks)
     lines += [Line(), heading(" Observations", "newest first, enter opens the raw answer")]

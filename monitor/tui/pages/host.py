@@ -78,7 +78,9 @@ def host_page(row: HostRow, board: Board, events: Sequence[Event], look: Look) -
             lines.append(field("", (claim.link, "dim")))
     numbers = f"{milliseconds(row.rtt_ms, marks.none)}, loss {percent(row.loss, marks.none)}"
     lines.append(field("now", (numbers, "text")))
-    lines.append(field("runs", *beats_spans(row.beats, min(60, max(8, width - 16)), marks)))
+    lines.append(
+        field("runs", *beats_spans(row.beats, min(len(row.beats), max(8, width - 16)), marks))
+    )
     lines += [Line(), heading(" Checks", f"{len(row.checks)}, enter opens one")]
     for name in row.checks:
         check = board.checks.get(name)

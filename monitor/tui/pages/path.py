@@ -92,11 +92,9 @@ def _break(hop: Hop | None, when: str, silent: int, look: Look) -> list[Line]:
     fits = (text for text in _breaks(hop, when) if cell_len(text) <= look.width - 6)
     title = next(fits, "break")
     lines = [_rule(title, look.width, look.marks.thick, "break")]
-    said = [] if hop is None else [f"last answer {hop.address}"]
-    if when and when not in title:
-        said.insert(0, when.strip())
+    said = [] if when in title else [when.strip()]
     if silent:
-        said.append(f"{silent} more silent")
+        said.append(f"{silent} further hops silent")
     text = ", ".join(said)
     if text:
         lines.append(line((f"    {text}", "dim")))

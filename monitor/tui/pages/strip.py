@@ -79,8 +79,8 @@ def trouble_lines(board: Board, width: int, now: Micros) -> list[Line]:
     """What is wrong with ourselves, loudest first; one sentence each."""
     lines: list[Line] = []
     if board.problem:
-        shown = "; shown is what the desk remembers" if board.hosts else ""
-        lines.append(_loud(f"{board.problem}{shown}", width, "warn"))
+        shown = "shown from memory: " if board.hosts else ""
+        lines.append(_loud(f"{shown}{board.problem}", width, "warn"))
     collector = board.collector
     if collector is not None and board.collector_dead(now):
         lines.append(_loud(_dead(collector, now), width, "warn"))

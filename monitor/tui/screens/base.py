@@ -27,6 +27,11 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     DeskScreen { layout: vertical; background: $background; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Time and data go on while a screen is still being put together.
+        self._ready = False
+
     @property
     def desk(self) -> Desk:
         return cast("Desk", self.app)
@@ -48,8 +53,17 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         """What "probe now" asks for, as the cache and as people call it; empty: nothing."""
         return "", ""
 
+    def update(self) -> None:
+        """Refresh, if everything of this screen stands."""
+        if self._ready and self.is_attached:
+            self.refresh_rows()
+
+    def on_mount(self) -> None:
+        self._ready = True
+        self.update()
+
     def on_screen_resume(self) -> None:
-        self.refresh_rows()
+        self.update()
 
     def on_line_list_open(self, message: LineList.Open) -> None:
         message.stop()

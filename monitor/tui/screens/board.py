@@ -53,7 +53,6 @@ class BoardScreen(DeskScreen):
 
     def on_mount(self) -> None:
         self.hosts.focus()
-        self.refresh_rows()
 
     def refresh_rows(self) -> None:
         super().refresh_rows()
@@ -94,7 +93,7 @@ class BoardScreen(DeskScreen):
         self.action_panel("hosts")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
-        if action == "back" and self.is_mounted:
+        if action == "back" and self._ready:
             narrow_path = self.has_class("-path") and self.has_class("-narrow")
             return self.has_class("-filter") or bool(self.hosts.view.filter) or narrow_path
         return True

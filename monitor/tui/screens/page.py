@@ -54,7 +54,7 @@ class PageScreen(DeskScreen):
         self.query_one("#page", PageList).focus()
 
     def on_resize(self) -> None:
-        self.refresh_rows()
+        self.update()
 
     def refresh_rows(self) -> None:
         super().refresh_rows()
@@ -102,7 +102,8 @@ class PageScreen(DeskScreen):
             self._problem = ""
         except CacheError as error:
             self._problem = str(error)
-        self._show()
+        if self.is_attached:
+            self._show()
 
     def _show(self) -> None:
         page = self.query_one("#page", PageList)
@@ -110,7 +111,7 @@ class PageScreen(DeskScreen):
         if self._problem:
             lines.insert(0, line((f" {self._problem}", "warn")))
         page.show(lines, *self._titles())
-        if not self._placed:
+        if not self._placed and page.size.height > 0:
             # The cursor starts on the first thing that can be opened.
             first = next((at for at, made in enumerate(lines) if made.target), None)
             if first is not None:

@@ -30,7 +30,7 @@ class EventsPanel(LineList):
         item = self._items[index]
         if isinstance(item, str):
             rule = self.marks.rule
-            return line((f"{rule * 2} {item} {rule * max(0, width - len(item) - 4)}", "border"))
+            return line((f"{rule * 2} {item} {rule * max(0, width - len(item) - 4)}", "dim"))
         board = self.desk.board
         made = event_line(item, board, width, self.marks)
         return Line(made.spans, made.key, made.target, item.id > board.seen_event)

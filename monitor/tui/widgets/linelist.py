@@ -52,8 +52,6 @@ class LineList(ScrollView, can_focus=True):
         overflow-x: hidden;
     }
     LineList:focus { border: round $desk-focus; border-title-color: $desk-strong; }
-    .-ascii LineList { border: ascii $desk-border; scrollbar-size: 0 0; }
-    .-ascii LineList:focus { border: ascii $desk-focus; }
     """
 
     # Whether the cursor is marked while the keys go elsewhere.

@@ -15,7 +15,6 @@ class SituationStrip(PageList):
     DEFAULT_CSS = """
     SituationStrip { border: none; height: 3; background: $panel; }
     SituationStrip:focus { border: none; }
-    .-ascii SituationStrip, .-ascii SituationStrip:focus { border: none; }
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,91 @@
+"""Desks over real cache files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.cache.writer import Writer
+from monitor.tui.app import Desk
+from tests.tui import desk_situation
+
+
+@pytest.fixture(autouse=True)
+def utf8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same signs on every machine; colour unless a test takes it away."""
+    monkeypatch.setattr("monitor.tui.app._unicode", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache.db"
+
+
+@pytest.fixture
+def writer(cache: Path):
+    """The evening of 22 December, and its writer to go on with."""
+    found = desk_situation.write(cache)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def make_desk(cache: Path, tmp_path: Path) -> Callable[..., Desk]:
+    def make(**options) -> Desk:
+        options.setdefault("now", lambda: desk_situation.NOW)
+        return Desk(cache, config_dir=tmp_path / "config", **options)
+
+    return make
+
+
+@pytest.fixture
+def desk(writer: Writer, make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk()
+
+
+class Screen:
+    """What stands on the screen of a piloted desk."""
+
+    def __init__(self, desk: Desk, pilot) -> None:
+        self.desk, self.pilot = desk, pilot
+
+    async def settle(self) -> None:
+        await self.desk.poll()
+        loads = [worker for worker in self.desk.workers if worker.name != "feed"]
+        if loads:
+            await self.desk.workers.wait_for_complete(loads)
+        self.desk.paint()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> str:
+        for key in keys:
+            await self.pilot.press(key)
+            await self.pilot.pause()
+        await self.settle()
+        return self.text
+
+    @property
+    def lines(self) -> list[str]:
+        return [strip.text for strip in self.desk.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+@pytest.fixture
+def look():
+    """``async with look(desk, size) as screen``."""
+    from contextlib import asynccontextmanager  # noqa: PLC0415 - only here
+
+    @asynccontextmanager
+    async def opened(desk: Desk, size=(120, 36)):
+        async with desk.run_test(size=size) as pilot:
+            screen = Screen(desk, pilot)
+            await screen.settle()
+            yield screen
+
+    return opened
