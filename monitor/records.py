@@ -704,7 +704,9 @@ class CollectorRow(msgspec.Struct, omit_defaults=True):
     """Current row of the collector: its own health, recorded like any other fact.
 
     ``lag_*`` are milliseconds of event-loop lag over the last minute.  ``timezone`` is the
-    desk's own (empty: the machine's); ``by_desk`` that a desk started it.  ``problem`` is one
+    desk's own (empty: the machine's); ``by_desk`` that a desk started it; ``drill`` is the name of
+    the drill this is, ``speed`` simulated seconds in a real one, ``ends`` the drill's end.
+    ``problem`` is one
     sentence about what is wrong with the collector itself or its watchlist, or empty.
     """
 
@@ -728,6 +730,10 @@ class CollectorRow(msgspec.Struct, omit_defaults=True):
     lag_p99_ms: float = 0.0
     clock: str = "real"
     by_desk: bool = False
+    drill: str = ""
+    speed: float = 1.0
+    paused: bool = False
+    ends: Micros = 0
 
 
 class RulesRow(msgspec.Struct, omit_defaults=True):
@@ -818,8 +824,8 @@ class AlarmMemory(msgspec.Struct, omit_defaults=True):
 class RouteMemory(msgspec.Struct, omit_defaults=True):
     """What the judge must remember of a prefix between two steps.
 
-    ``crossings`` are the times of changes of level within the span of the rule; ``level``
-    the last level measured; ``before`` and ``before_since`` the state before it became
+    ``crossings`` are the times within the span of the rule at which it became visible or
+    ceased to be; ``level`` is the last level measured; ``before`` and ``before_since`` the state before it became
     UNKNOWN; ``calm`` the state before it became unstable; ``odd`` the disagreement on
     probation and ``odd_since`` its start; ``alarms`` by ``kind prefix asn``.
     """

@@ -30,6 +30,7 @@ from monitor.records import (
     CollectorRow,
     Event,
     EventKind,
+    Micros,
     Observation,
     Outcome,
     Reason,
@@ -102,6 +103,7 @@ class Collector:
         self._running: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._wakes_at = 0.0
+        self._restart_helpers = True
         self._stop = asyncio.Event()
         self._voided_before = self._started
         self._sentinels = _sentinels(watchlist)
@@ -127,29 +129,47 @@ class Collector:
         self._stop.set()
         self._wake.set()
 
+    def pace(self, speed: float, *, paused: bool) -> None:
+        """The clock runs at another speed from now on (a drill's does)."""
+        self._tempo = REAL_TEMPO.at(speed)
+        self._row.speed, self._row.paused = speed, paused
+        self._restart_helpers = True
+        self._wake.set()
+        self._health()
+
+    def name_drill(self, name: str, ends: Micros) -> None:
+        """Mark everything that is recorded as a drill's."""
+        self._row.drill, self._row.ends = name, ends
+
     async def run(self) -> None:
         """Look, judge and remember until stopped; then cancel, write and return."""
-        helpers = [
-            asyncio.create_task(self._lag.run(), name="lag"),
-            asyncio.create_task(self._every(self._tempo.batch_s, self._flush), name="flush"),
-            asyncio.create_task(self._every(self._tempo.health_s, self._health), name="health"),
-            asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
-            asyncio.create_task(self._every(_PURGE_S, self._purge), name="purge"),
-        ]
+        helpers: list[asyncio.Task[None]] = []
         try:
             await self._look_on(helpers)
         finally:
-            owned = [*helpers, *self._running]
-            for task in owned:
-                task.cancel()
-            await asyncio.gather(*owned, return_exceptions=True)
+            await _end([*helpers, *self._running])
             await self._prober.close()
             self._tell_stop()
             await self._sink.flush()
 
+    def _start_helpers(self) -> list[asyncio.Task[None]]:
+        tempo = self._tempo
+        self._lag = LagMeter(self._clock, tempo.lag_s)
+        return [
+            asyncio.create_task(self._lag.run(), name="lag"),
+            asyncio.create_task(self._every(tempo.batch_s, self._flush), name="flush"),
+            asyncio.create_task(self._every(tempo.health_s, self._health), name="health"),
+            asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
+            asyncio.create_task(self._every(_PURGE_S, self._purge), name="purge"),
+        ]
+
     async def _look_on(self, helpers: list[asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()
         while not self._stop.is_set():
+            if self._restart_helpers:
+                self._restart_helpers = False
+                await _end(helpers)
+                helpers[:] = self._start_helpers()
             self._notice_jump()
             self._start_due()
             now = self._clock.monotonic()
@@ -360,6 +380,12 @@ class Collector:
         self._health()
         self._row.stopped = self._row.beat
         self._tell(EventKind.COLLECTOR, "collector stopped", quiet=True)
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _crashed(check: Check, at: int, note: str) -> Observation:

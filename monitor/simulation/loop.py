@@ -10,8 +10,8 @@ Three ways to run, changeable while running:
   waited for while a timer is due, so they lose every race against a timeout.  Work given to
   ``run_in_executor`` (``asyncio.to_thread``) holds simulated time still until it is done,
   so that results do not depend on how fast a thread was.
-* *scaled*: simulated time runs ``speed`` times as fast as real time; sockets, pipes and
-  threads work as usual.
+* *scaled*: timers come ``speed`` times as fast as in reality, or as fast as the machine
+  can; sockets, pipes and threads work as usual.
 * *paused*: timers stand still; sockets, pipes and threads are still served.
 
 The ideas are those of FoundationDB's and TigerBeetle's simulations and of trio's MockClock.
@@ -35,6 +35,8 @@ _Ts = TypeVarTuple("_Ts")
 
 # A thread that holds simulated time longer than this (real seconds) has hung.
 HOLD_LIMIT_S: Final = 30.0
+# How far (real seconds) a scaled loop may fall behind its speed before it lets that go.
+KEEPS_UP_S: Final = 0.25
 # asyncio's own selector entry: the pipe through which threads wake the loop.
 _OWN_ENTRIES: Final = 1
 
@@ -73,7 +75,9 @@ class _Selector(selectors.BaseSelector):
             return self._inner.select(0)
         loop = self._loop
         if not loop.jumping:
-            return self._inner.select(loop.real_seconds(timeout))
+            ready = self._inner.select(loop.real_seconds(timeout))
+            loop.flow(timeout, woken=bool(ready))
+            return ready
         ready = self._inner.select(0)
         if ready:
             return ready
@@ -103,14 +107,16 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._paused = False
         self._real = time.monotonic()
         self._target: float | None = None
-        self._flowing = speed is not None
+        self._from = 0.0
         self.held = 0
         super().__init__(_Selector(self))
 
     def time(self) -> float:
-        """Simulated seconds since the loop was made."""
-        if self._flowing:
-            return self._now + (time.monotonic() - self._real) * (self._speed or 0.0)
+        """Simulated seconds since the loop was made.
+
+        It stands still while callbacks run, at any speed: work that takes real time must not
+        look like delay in the simulated world.
+        """
         return self._now
 
     @property
@@ -135,41 +141,51 @@ class SimLoop(asyncio.SelectorEventLoop):
         From another thread, through ``call_soon_threadsafe``; so too the next two.
         """
         assert speed is None or speed > 0
-        self._anchor()
         self._speed = speed
-        self._set_flow()
+        self._anchor()
 
     def pause(self, paused: bool = True) -> None:
         """Hold timers, or let them go on."""
-        self._anchor()
         self._paused = paused
-        self._set_flow()
+        self._anchor()
 
     def jump_to(self, when: float) -> None:
         """Run virtually until loop time ``when``, then go on as before."""
-        self._anchor()
         self._target = when if when > self._now else None
-        self._set_flow()
+        self._anchor()
 
     def stall(self, seconds: float) -> None:
         """The loop stands still: simulated time passes inside the running callback."""
         assert seconds >= 0
-        self._anchor()
         self._now += seconds
+        self._anchor()
 
     def _anchor(self) -> None:
-        self._now = self.time()
+        """From here on simulated and real time are compared."""
+        self._from = self._now
         self._real = time.monotonic()
-
-    def _set_flow(self) -> None:
-        """Whether simulated time passes by itself, with real time."""
-        self._flowing = not (self.jumping or self._paused)
 
     def real_seconds(self, timeout: float | None) -> float | None:
         """How long to wait in reality for a timer ``timeout`` away; None without end."""
         if timeout is None or self._paused or self._speed is None:
             return None
-        return timeout / self._speed
+        due = (self._now + timeout - self._from) / self._speed
+        return max(0.0, due - (time.monotonic() - self._real))
+
+    def flow(self, timeout: float | None, *, woken: bool) -> None:
+        """Time has passed in reality: to the next timer, or to when a file object woke us.
+
+        A loop that does not keep up with its speed runs as fast as it can, and does not make
+        up for it later.
+        """
+        if timeout is None or self._paused or self._speed is None or self.jumping:
+            return
+        passed = time.monotonic() - self._real
+        shown = self._from + passed * self._speed
+        timer = self._now + timeout
+        self._now = max(self._now, min(timer, shown)) if woken else timer
+        if shown - self._now > KEEPS_UP_S * self._speed:
+            self._anchor()
 
     def jump(self, timeout: float | None) -> bool:
         """Move time to the next timer, at most to the target; False if there is nowhere."""
@@ -181,9 +197,8 @@ class SimLoop(asyncio.SelectorEventLoop):
             return True
         if timeout is None or self._now + timeout >= target:
             self._now = target
-            self._real = time.monotonic()
             self._target = None
-            self._set_flow()
+            self._anchor()
         else:
             self._now += timeout
         return True
