@@ -29,15 +29,12 @@ def after(at: Micros, **known: object) -> Picture:
     """Five minutes into a loss, sites outside up, our own line well."""
     values: dict[str, object] = {
         "phase": Phase.LOST,
-        "history": ((at - HOUR, Phase.STABLE), (at, Phase.LOST)),
         "inside_known": 14,
-        "inside_total": 14,
         "outside": Count(5, 5),
         "dns": Count(0, 2),
         "reasons": {Reason.TIMEOUT: 14},
         "began": at,
         "silent_at": at,
-        "dns_fail_at": at,
         "vantage": Vantage.HEALTHY,
         "near": {"north-korea": Count(2, 2)},
         "unstable_min": 0.0,
@@ -233,7 +230,6 @@ pictures = st.builds(
     phase=st.sampled_from(Phase),
     inside_reached=st.integers(0, 14),
     inside_known=st.integers(0, 14),
-    inside_total=st.just(14),
     outside=st.builds(Count, st.integers(0, 2), st.just(2)),
     dns=st.builds(Count, st.integers(0, 2), st.sampled_from([0, 2])),
     reasons=st.dictionaries(st.sampled_from(Reason), st.integers(1, 9), max_size=3),

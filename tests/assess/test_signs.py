@@ -26,8 +26,8 @@ def routes(*shares: int, gone: tuple[int, ...] = ()) -> dict[str, PrefixRoute]:
     }
 
 
-LOST = {"inside_reached": 0, "inside_known": 14, "inside_total": 14, "phase": Phase.LOST}
-WELL = {"inside_reached": 14, "inside_known": 14, "inside_total": 14, "phase": Phase.STABLE}
+LOST = {"inside_reached": 0, "inside_known": 14, "phase": Phase.LOST}
+WELL = {"inside_reached": 14, "inside_known": 14, "phase": Phase.STABLE}
 TOGETHER = routes(0, 0, 0, 3, gone=(T0, T0 + SECOND, T0 + 4 * SECOND, T0 + 2 * SECOND))
 APART = routes(0, 0, gone=(T0, T0 + 5 * MINUTE))
 STEPS = {"loss_at": T0, "silent_at": T0 + 10 * MINUTE}

@@ -44,7 +44,6 @@ PICTURE = Picture(
     at=NOW,
     phase=Phase.LOST,
     inside_known=14,
-    inside_total=14,
     outside=Count(5, 5),
     began=T0,
     silent_at=T0,
