@@ -7,32 +7,16 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
-
-import platformdirs
+from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
+from monitor.commands import drill
+from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
     from monitor.records import CollectorRow
     from monitor.watchlist.bundled import Source
     from monitor.watchlist.model import Watchlist
-
-EXIT_USAGE: Final = 2
-
-
-class Refused(Exception):  # noqa: N818 - it is said to people, not raised at programmers
-    """One clear sentence for people; the command ends with exit code 2."""
-
-
-def config_dir() -> Path:
-    """Where the user's watchlist, themes and keymap live."""
-    return Path(os.environ.get("WATCHDESK_CONFIG") or platformdirs.user_config_dir("watchdesk"))
-
-
-def default_cache() -> Path:
-    """Where the state cache lives when ``--cache`` does not say."""
-    return Path(platformdirs.user_state_dir("watchdesk")) / "cache.db"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     _shared(collect)
     collect.add_argument("--stop", action="store_true", help="stop the running collector")
     collect.add_argument("--by-desk", action="store_true", help=argparse.SUPPRESS)
+    drill.add(add("drill", help="rehearse a past outage on a simulated internet"))
     validate = add("validate", help="check a watchlist file and sum it up")
     validate.add_argument("file", help="a watchlist file, or the name of a bundled one")
     init = add("init", help="write a commented watchlist to start from")
@@ -86,17 +71,17 @@ def _desk_options(command: argparse.ArgumentParser) -> None:
 
 
 def _open(name: str | None) -> tuple[Watchlist, Source]:
-    from monitor.watchlist.bundled import resolve  # noqa: PLC0415
+    from monitor.watchlist.bundled import resolve
 
     source = resolve(name, config_dir())
     return source.load(), source
 
 
 def _check(options: argparse.Namespace) -> int:
-    from monitor.clock import RealClock  # noqa: PLC0415
-    from monitor.collect.once import look_once  # noqa: PLC0415
-    from monitor.probes.base import RealProber  # noqa: PLC0415
-    from monitor.report import look  # noqa: PLC0415
+    from monitor.clock import RealClock
+    from monitor.collect.once import look_once
+    from monitor.probes.base import RealProber
+    from monitor.report import look
 
     watchlist, _ = _open(options.watchlist)
     shown = Progress(sys.stderr)
@@ -114,7 +99,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print(look.as_json(report))
     else:
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console
 
         look.print_table(report, Console(highlight=False))
     return look.exit_code(report)
@@ -138,7 +123,7 @@ class Progress:
 
 
 def _collect(options: argparse.Namespace) -> int:
-    from monitor.collect import service  # noqa: PLC0415
+    from monitor.collect import service
 
     if options.stop:
         try:
@@ -148,7 +133,7 @@ def _collect(options: argparse.Namespace) -> int:
         print(f"stopped the collector (process {pid})" if pid else "no collector was running")
         return 0
     watchlist, source = _open(options.watchlist)
-    from monitor.watchlist.follow import Follower  # noqa: PLC0415
+    from monitor.watchlist.follow import Follower
 
     def said(text: str) -> None:
         print(f"watchdesk: {text}", file=sys.stderr, flush=True)
@@ -177,8 +162,8 @@ def _desk(options: argparse.Namespace) -> int:
             "the desk needs a terminal; use 'watchdesk check' for one look"
             " or 'watchdesk collect' to keep collecting"
         )
-    from monitor.collect import launch  # noqa: PLC0415
-    from monitor.tui.app import run_desk  # noqa: PLC0415
+    from monitor.collect import launch
+    from monitor.tui.app import run_desk
 
     if options.watchlist is not None:
         _open(options.watchlist)
@@ -199,8 +184,8 @@ def _desk(options: argparse.Namespace) -> int:
 
 
 def _collector_row(cache: Path) -> CollectorRow | None:
-    from monitor.cache.reader import Reader  # noqa: PLC0415
-    from monitor.records import CollectorRow  # noqa: PLC0415
+    from monitor.cache.reader import Reader
+    from monitor.records import CollectorRow
 
     reader = Reader(cache)
     try:
@@ -220,7 +205,7 @@ def _same_watchlist(asked: str, running: CollectorRow) -> None:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from monitor.watchlist.describe import summary  # noqa: PLC0415
+    from monitor.watchlist.describe import summary
 
     watchlist, _ = _open(options.file)
     print(summary(watchlist))
@@ -228,7 +213,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from monitor.watchlist.template import init  # noqa: PLC0415
+    from monitor.watchlist.template import init
 
     path = options.file or config_dir() / "watchlist.toml"
     init(path, force=options.force)
@@ -237,7 +222,7 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from monitor import doctor  # noqa: PLC0415
+    from monitor import doctor
 
     findings = asyncio.run(doctor.examine(options.cache, config_dir()))
     print("\n".join(doctor.lines(findings)))
@@ -248,6 +233,7 @@ _COMMANDS = {
     "desk": _desk,
     "check": _check,
     "collect": _collect,
+    "drill": drill.run,
     "validate": _validate,
     "init": _init,
     "doctor": _doctor,
@@ -259,8 +245,8 @@ def main() -> int:
     options = parser().parse_args()
     options.watchlist = getattr(options, "watchlist", None)
     options.cache = getattr(options, "cache", None) or default_cache()
-    from monitor.cache.schema import CacheError  # noqa: PLC0415
-    from monitor.watchlist.errors import WatchlistError  # noqa: PLC0415
+    from monitor.cache.schema import CacheError
+    from monitor.watchlist.errors import WatchlistError
 
     try:
         return _COMMANDS[options.command or "desk"](options)

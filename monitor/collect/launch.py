@@ -38,27 +38,72 @@ def ensure_collector(cache: Path, watchlist: str | None) -> bool:
     """
     if CollectorLock.holder(cache) is not None:
         return False
-    command = [sys.executable, "-m", "monitor", "collect", "--by-desk", "--cache", str(cache)]
+    arguments = ["collect", "--by-desk", "--cache", str(cache)]
     if watchlist is not None:
-        command += ["--watchlist", watchlist]
+        arguments += ["--watchlist", watchlist]
+    child = _spawn(cache, arguments, subprocess.DEVNULL)
+    return _await_board(cache, child) == child.pid
+
+
+class DrillProcess:
+    """A drill beside its desk; it ends when its pipe does, however the desk ended."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+
+    def say(self, line: bytes) -> None:
+        """One command to the drill; one that has ended hears nothing."""
+        assert self._child.stdin is not None
+        with suppress(OSError):
+            os.write(self._child.stdin.fileno(), line)
+
+    def end(self) -> None:
+        """Close the pipe and wait until everything is written."""
+        assert self._child.stdin is not None
+        with suppress(OSError):
+            self._child.stdin.close()
+        try:
+            self._child.wait(START_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+def start_drill(cache: Path, arguments: list[str]) -> DrillProcess:
+    """Start a drill's collector; raises NotStarted."""
+    child = _spawn(cache, arguments, subprocess.PIPE)
+    process = DrillProcess(child)
+    try:
+        _await_board(cache, child)
+    except NotStarted:
+        process.end()
+        raise
+    return process
+
+
+def _spawn(cache: Path, arguments: list[str], stdin: int) -> subprocess.Popen[bytes]:
     cache.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
     log = os.open(log_path(cache), flags, 0o600)
     try:
-        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            stdin=subprocess.DEVNULL,
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "monitor", *arguments],
+            stdin=stdin,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     finally:
         os.close(log)
+
+
+def _await_board(cache: Path, child: subprocess.Popen[bytes]) -> int:
+    """Wait until a collector has written a board; its pid.  Raises NotStarted."""
     deadline = time.monotonic() + START_S
     while True:
         holder = CollectorLock.holder(cache)
         if holder is not None and _has_spoken(cache, holder.pid):
-            return holder.pid == child.pid
+            return holder.pid
         if child.poll() is not None:
             raise NotStarted(_last_words(cache))
         if time.monotonic() > deadline:
