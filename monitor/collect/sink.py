@@ -13,7 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from monitor.cache.says import Request
 from monitor.cache.schema import CacheError
-from monitor.records import Event, Micros, Observation, Row, Verdict
+from monitor.records import Event, Micros, Observation, Row, Verdict, decode_row, encode
 
 BATCH_S: Final = 0.25
 MAX_OBSERVATIONS: Final = 200_000
@@ -69,6 +69,10 @@ class Sink:
         """
         observations, events = list(self._observations), self._events
         rows = self._rows
+        if self._threaded:
+            # The judge goes on changing its rows while the thread writes them: what is
+            # written must be what the events of this batch say, or a kill could lose one.
+            rows = {name: decode_row(name, encode(row)) for name, row in rows.items()}
         self._observations.clear()
         self._events, self._rows = [], {}
         try:
