@@ -74,6 +74,8 @@ def _places(row: NetworkRow, board: Board) -> tuple[list[HostRow], ...]:
     near: list[HostRow] = []
     far: list[HostRow] = []
     for host in board.hosts.values():
+        if host.historic:
+            continue
         if host.role == "control":
             (near if host.side == "near" else far).append(host)
         elif board.network_of(host) is row:

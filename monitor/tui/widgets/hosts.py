@@ -202,7 +202,8 @@ class HostsPanel(LineList):
         marks = self.marks
         fold = marks.folded if item.folded else marks.open
         count = f"{item.up} of {item.total} up" if item.judged else f"{item.total}"
-        style = "dim" if item.up == item.total else item.worst.lower()
+        calm = item.up == item.total or not item.judged
+        style = "dim" if calm else item.worst.lower()
         title = fit(item.title, min(cell_len(item.title), max(8, width - 18)), marks.more)
         rule = marks.rule * max(0, width - cell_len(title) - len(count) - 6)
         return line(

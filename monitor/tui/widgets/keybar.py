@@ -14,6 +14,9 @@ from monitor.tui.lines import Span
 if TYPE_CHECKING:
     from monitor.tui.app import Desk
 
+# Cells for " ? help  q quit ".
+_KEPT = 16
+
 
 class KeyBar(Widget):
     """One line; a notice takes it over for a while."""
@@ -54,8 +57,9 @@ class KeyBar(Widget):
             key = binding.key_display or key_name(binding.key)
             piece = f" {key.split(' ')[0]}"
             size = len(piece) + len(binding.description) + 3
-            # Help is always shown, so that no other key has to be.
-            if used + size > self.size.width - (8 if name not in ("help", "quit") else 0):
+            # Help and quit are always shown, so that no other key has to be.
+            kept = 0 if name in ("help", "quit") else _KEPT
+            if used + size > self.size.width - kept:
                 continue
             used += size
             spans += [(piece, "key"), (f" {binding.description} ", "dim")]
