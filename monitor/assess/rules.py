@@ -63,6 +63,16 @@ class Rules(msgspec.Struct, frozen=True):
     lossy_share: float = 0.5
     # What answers for a day without a change is what is usual.
     settle: Micros = 24 * HOUR
+    # routes (DESIGN 4.6; BGPalerter collects withdrawals over 360 s)
+    route_visible: float = 0.50
+    route_withdrawn: float = 0.10
+    route_confirm: Micros = 360 * SECOND
+    route_crossings: int = 3
+    route_span: Micros = HOUR
+    # Fewer peers than this say nothing of the Internet.
+    route_min_peers: int = 3
+    # A feed that reconnects within this changes no state.
+    route_grace: Micros = 3 * MINUTE
 
 
 RULES: Final = Rules()

@@ -109,7 +109,11 @@ class Rib:
             if peer not in here and held.at <= snapshot.at and held.path is not None:
                 table[peer] = _Held(snapshot.at, None)
         for holding in snapshot.holdings:
+            if self._down.get(holding.peer, -1) >= holding.at:
+                continue
             self._take(snapshot.prefix, holding.peer, _Held(holding.at, holding.path))
+            # It held the route then, whatever it has said since.
+            self._joins(snapshot.prefix, holding.peer)
 
     def visibility(self, prefix: str) -> Visibility:
         """How many hold a tracked prefix, of how many; nobody of nobody for others."""
@@ -164,14 +168,19 @@ class Rib:
             if old is not None or len(table) < MAX_PEERS:
                 table[peer] = held
             return
+        if self._joins(prefix, peer):
+            table[peer] = held
+
+    def _joins(self, prefix: str, peer: str) -> bool:
+        """Count a peer that holds, or held, ``prefix``; False when there is no room."""
         baseline = self._baseline[_family(prefix)]
         if peer not in baseline:
             if len(baseline) >= MAX_PEERS:
                 self.refused += 1
-                return
+                return False
             baseline.add(peer)
         self._down.pop(peer, None)
-        table[peer] = held
+        return True
 
     def _take_specific(self, prefix: str, peer: str, held: _Held) -> None:
         table = self._specifics.get(prefix)
