@@ -27,12 +27,14 @@ def _percent(share: float) -> str:
 
 def _vantage(rules: Rules) -> dict[str, str]:
     share, rounds = _percent(rules.vantage_share), rules.vantage_rounds
+    back = _percent(rules.vantage_back_share)
     return {
         "vantage": (
             f"When under {share} of the far controls answer in {rounds} rounds of "
             f"{span(rules.round)}, our own vantage is at fault and nothing seen from here "
-            f"counts; once they answer again, everything is looked at anew for "
-            f"{span(rules.recheck)} before anything is said (rule 1)."
+            f"counts; once {back} do so in {rules.vantage_back_rounds} rounds, everything is "
+            f"looked at anew for {span(rules.recheck)} before anything is said. A control "
+            f"that loses {_percent(rules.loss)} or more does not count as answering (rule 1)."
         ),
         "stale": (
             f"Without trusted data for {rules.stale_intervals:g} intervals nothing is known "
@@ -95,7 +97,8 @@ def _phases(rules: Rules) -> dict[str, str]:
         ),
         "lost": (
             f"Under {lost} of the hosts inside that usually answer did so for "
-            f"{span(rules.lost_for)}; a refusal or an error counts as an answer (rule 5)."
+            f"{span(rules.lost_for)}, counted from the last answer heard; a refusal or an "
+            "error counts as an answer (rule 5)."
         ),
         "partial": (
             f"After a loss, between {lost} and {well} of the hosts inside answer again, for "
@@ -108,8 +111,8 @@ def _phases(rules: Rules) -> dict[str, str]:
         "settled": f"It has stayed restored for {span(rules.restored_for)} (rule 5).",
         "clear": (
             f"There were {rules.good_rounds} good rounds, no packet loss at most hosts and no "
-            f"flicker, which is over {span(rules.flicker_quiet)} after the last change "
-            "(rules 3 and 5)."
+            f"flicker; one ends {span(rules.flicker_quiet)} after the last change at the "
+            "latest (rules 3 and 5)."
         ),
         "usual": (
             "Some hosts inside were silent from our first look on. What then answered for "
@@ -130,9 +133,51 @@ def _phases(rules: Rules) -> dict[str, str]:
     }
 
 
+def _routes(rules: Rules) -> dict[str, str]:
+    seen, gone = _percent(rules.route_visible), _percent(rules.route_withdrawn)
+    confirm, hour = span(rules.route_confirm), span(rules.route_span)
+    return {
+        "feed": (
+            "A feed of routes came, went or failed: no data, an error and zero are three "
+            "different things (rule 6)."
+        ),
+        "route-provisional": (
+            f"A prefix is visible while over {seen} of the connected peers hold its route, "
+            f"partly visible down to {gone} and withdrawn below; what is measured is said at "
+            f"once and holds when it has lasted {confirm} (rule 6)."
+        ),
+        "route-confirmed": f"It has been measured for {confirm} without a break (rule 6).",
+        "route-back": f"It did not last {confirm}: the route is as it was before (rule 6).",
+        "route-no-data": (
+            f"For {span(rules.route_grace)} no feed was live, or fewer than "
+            f"{rules.route_min_peers} peers were connected: nothing is known of the route, "
+            "which is not the same as withdrawn (rule 6)."
+        ),
+        "route-unstable": (
+            f"The route came or went {rules.route_crossings} times or more in {hour} (rule 6)."
+        ),
+        "route-calm": (
+            f"It came or went fewer than {rules.route_crossings} times in {hour} (rule 6)."
+        ),
+        "route-disagrees": (
+            f"For {confirm} routes and probes contradict each other: announced with no host "
+            "that answers, or withdrawn with one that does. Both stand (rule 6)."
+        ),
+        "route-agrees": "Routes and probes no longer contradict each other (rule 6).",
+        "route-origin": (
+            f"Somebody else than expected originates the prefix; confirmed after {confirm}, "
+            "over when away for as long (rule 6)."
+        ),
+        "route-more-specific": (
+            f"A part of the prefix is announced by itself; confirmed after {confirm}, over "
+            "when away for as long (rule 6)."
+        ),
+    }
+
+
 def rule_texts(rules: Rules = RULES) -> dict[str, str]:
     """One plain sentence for each name of a rule that an event may carry."""
-    return {**_vantage(rules), **_states(rules), **_phases(rules)}
+    return {**_vantage(rules), **_states(rules), **_phases(rules), **_routes(rules)}
 
 
 def next_texts(rules: Rules = RULES) -> dict[str, str]:
@@ -153,8 +198,8 @@ def next_texts(rules: Rules = RULES) -> dict[str, str]:
     phases = {
         Phase.STABLE: f"UNSTABLE at {fall}; {gone}",
         Phase.UNSTABLE: (
-            f"STABLE after {rules.good_rounds} good rounds once no flicker is left (it is over "
-            f"{span(rules.flicker_quiet)} after the last change); {gone}"
+            f"STABLE after {rules.good_rounds} good rounds once no flicker is left (one ends "
+            f"{span(rules.flicker_quiet)} after the last change at the latest); {gone}"
         ),
         Phase.PARTIAL: f"{back}; {gone}",
         Phase.LOST: f"{back}; PARTIAL after as many with {lost} to {well}",
@@ -166,11 +211,15 @@ def next_texts(rules: Rules = RULES) -> dict[str, str]:
         ),
     }
     share, rounds = _percent(rules.vantage_share), rules.vantage_rounds
+    back_share = _percent(rules.vantage_back_share)
     vantage = {
         Vantage.HEALTHY: (
             f"FAULT when under {share} of the far controls answer in {rounds} rounds"
         ),
-        Vantage.FAULT: f"a round in which {share} or more of the far controls answer",
+        Vantage.FAULT: (
+            f"{rules.vantage_back_rounds} rounds in which {back_share} or more of the far "
+            "controls answer"
+        ),
         Vantage.RECHECK: f"HEALTHY after {span(rules.recheck)} in which they go on answering",
         Vantage.UNKNOWN: "a round in which far controls are heard",
     }

@@ -10,7 +10,17 @@ import pytest
 import monitor.assess
 from monitor.assess.rules import RULES
 from monitor.assess.words import RULE_TEXTS, next_texts, rule_texts, rules_row, span
-from monitor.records import HOUR, MINUTE, SECOND, Phase, State, Vantage, decode_row, encode
+from monitor.records import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    AlarmKind,
+    Phase,
+    State,
+    Vantage,
+    decode_row,
+    encode,
+)
 
 FOLDER = Path(monitor.assess.__file__).parent
 TREES = [ast.parse(path.read_text()) for path in sorted(FOLDER.glob("*.py"))]
@@ -24,13 +34,16 @@ def strings(node: ast.AST | None) -> Iterator[str]:
         case ast.IfExp(body=one, orelse=other):
             yield from strings(one)
             yield from strings(other)
+        case ast.JoinedStr(values=[ast.Constant(value=str(head)), ast.FormattedValue()]):
+            # The only part of a name that varies is the kind of a route alarm.
+            yield from (f"{head}{kind}" for kind in AlarmKind)
         case ast.BoolOp(values=values):
             for value in values:
                 yield from strings(value)
 
 
 def places(*trees: ast.Module) -> dict[str, int]:
-    """By function name, the position at which a caller gives ``rule``."""
+    """By the name of a function or class, the position at which ``rule`` is given."""
     found = {}
     for tree in trees:
         for node in ast.walk(tree):
@@ -38,6 +51,14 @@ def places(*trees: ast.Module) -> dict[str, int]:
                 names = [each.arg for each in node.args.args]
                 if "rule" in names:
                     found[node.name] = names.index("rule") - (names[0] == "self")
+            elif isinstance(node, ast.ClassDef):
+                fields = [
+                    each.target.id
+                    for each in node.body
+                    if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+                ]
+                if "rule" in fields:
+                    found[node.name] = fields.index("rule")
     return found
 
 
@@ -109,6 +130,12 @@ def test_a_sentence_is_plain_and_names_its_source(name):
         ("hard", {"loss": 0.33, "goods_to_recover": 4}, ("33 %", "4 good")),
         ("flap", {"flap_start": 44.0, "flicker_span": 9 * HOUR}, ("44 %", "9 h")),
         ("vantage", {"round": 11 * SECOND, "vantage_share": 0.55}, ("11 s", "55 %")),
+        (
+            "vantage",
+            {"vantage_back_share": 0.91, "vantage_back_rounds": 8},
+            ("91 %", "8 rounds"),
+        ),
+        ("route-confirmed", {"route_confirm": 5 * MINUTE}, ("5 min",)),
         ("stale", {"stale_intervals": 3.5}, ("3.5 intervals",)),
     ],
 )
