@@ -130,6 +130,15 @@ class Routed(StrEnum):
     UNKNOWN = "unknown"
 
 
+class PathState(StrEnum):
+    """What the way to a host amounts to."""
+
+    UNKNOWN = "unknown"
+    WHOLE = "whole"
+    BROKEN = "broken"
+    LOOP = "loop"
+
+
 class AlarmKind(StrEnum):
     """What is odd about who announces."""
 
@@ -389,10 +398,40 @@ class HttpFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="http"):
     tls: TlsFacts | None = None
 
 
+class HopWindow(msgspec.Struct, frozen=True, array_like=True):
+    """What one TTL answered over the last rounds; times are milliseconds.
+
+    ``address`` answered last, ``last_ms`` is its time; the others are of all answers:
+    ``stdev_ms`` the sample deviation, ``jitter_ms`` the mean difference between one answer
+    and the next.  ``arms`` counts answers by address where there are several (ECMP).  A
+    packet still on its way is neither sent nor lost.
+    """
+
+    address: str = ""
+    sent: int = 0
+    received: int = 0
+    last_ms: float = 0.0
+    best_ms: float = 0.0
+    worst_ms: float = 0.0
+    mean_ms: float = 0.0
+    stdev_ms: float = 0.0
+    jitter_ms: float = 0.0
+    arms: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def loss(self) -> float | None:
+        """The fraction lost; None when nothing was sent."""
+        return 1.0 - self.received / self.sent if self.sent else None
+
+
 class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     """One TTL of a path; ``address`` is empty where nobody answered.
 
     ``others`` are further addresses seen at this TTL (ECMP); ``labels`` MPLS labels.
+    ``sent`` and ``received`` are of this run; with ``sent`` 0 the hop was not asked now, to
+    spare it, and the rest is what this flow saw there last.  ``window`` is what it answered
+    over the last rounds; ``limited`` says that its loss does not go on behind it: it
+    likely limits how often it answers, and loses nothing.
     """
 
     ttl: int
@@ -409,15 +448,24 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     asn: int | None = None
     as_name: str = ""
     country: str = ""
+    window: HopWindow | None = None
+    limited: bool = False
 
 
 class TraceFacts(msgspec.Struct, frozen=True, omit_defaults=True, tag="trace"):
-    """One trace towards an address, by ``method`` icmp, udp or tcp."""
+    """One trace towards an address, by ``method`` icmp, udp or tcp.
+
+    ``flow`` is what keeps its packets on one path: the echo identifier or source port (0:
+    not known).  ``target`` is what the address itself answered over the last rounds, which
+    is where loss is judged; it stays when the path breaks.
+    """
 
     method: str
     reached: bool
     hops: tuple[Hop, ...] = ()
     rounds: int = 1
+    flow: int = 0
+    target: HopWindow | None = None
 
 
 Facts = IcmpFacts | TcpFacts | DnsFacts | HttpFacts | TraceFacts
@@ -870,8 +918,83 @@ class RouteRow(msgspec.Struct, omit_defaults=True):
     removed: bool = False
 
 
+class PathHop(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One TTL of a path as it is remembered.
+
+    ``addresses`` answer there, the newest first; several are arms that balance load; none
+    means that the hop is silent while later ones answer.  ``limited`` as in :class:`Hop`.
+    """
+
+    ttl: int
+    addresses: tuple[str, ...] = ()
+    asn: int | None = None
+    as_name: str = ""
+    limited: bool = False
+
+
+class PathMemory(msgspec.Struct, omit_defaults=True):
+    """What the judge must remember of a path between two rounds.
+
+    ``first`` began what is on probation: ``tried`` is the path seen instead of the usual
+    one, by TTL, ``ends`` the place where the path ended (last address and state), ``times``
+    how often in a row.  ``strays`` counts how often an address showed once at a TTL and
+    was gone again, by ``ttl address``; ``flow`` is the flow of the usual path.
+    """
+
+    tried: tuple[str, ...] = ()
+    ends: str = ""
+    times: int = 0
+    failing: int = 0
+    first: Observation | None = None
+    strays: dict[str, int] = {}
+    flow: int = 0
+
+
+class PathRow(msgspec.Struct, omit_defaults=True):
+    """Current row of a path: what a trace check has seen of the way to its host.
+
+    ``usual`` is the whole path as it usually is, ``before`` the one before it changed at
+    ``changed_at``; ``current`` is what answers now.  When ``state`` is BROKEN or LOOP, the
+    break lies behind ``last_address`` at ``last_ttl`` and before ``next_address``, the first
+    hop that usually answers beyond (the target itself at the latest), since ``since``.
+    ``reason`` and ``said_by`` tell a refusal from silence; ``loop`` are a loop's addresses.
+    ``rounds`` counts the rounds since the path is known.
+    """
+
+    check: str
+    host: str
+    state: PathState = PathState.UNKNOWN
+    since: Micros = 0
+    method: str = ""
+    address: str = ""
+    usual: tuple[PathHop, ...] = ()
+    before: tuple[PathHop, ...] = ()
+    current: tuple[PathHop, ...] = ()
+    changed_at: Micros = 0
+    rounds: int = 0
+    last_ttl: int = 0
+    last_address: str = ""
+    last_asn: int | None = None
+    next_address: str = ""
+    next_asn: int | None = None
+    reason: Reason = Reason.NONE
+    said_by: str = ""
+    loop: tuple[str, ...] = ()
+    at: Micros = 0
+    memory: PathMemory | None = None
+    removed: bool = False
+
+
 Row = (
-    CheckRow | HostRow | NetworkRow | VantageRow | CollectorRow | RulesRow | RouteRow | FeedRow
+    CheckRow
+    | HostRow
+    | NetworkRow
+    | VantageRow
+    | CollectorRow
+    | RulesRow
+    | RouteRow
+    | FeedRow
+    | PathRow
 )
 
 # One byte a run in ``beats``: the letter of the state, lower case while soft.
@@ -902,6 +1025,8 @@ def subject_of(row: Row) -> str:
             return f"route:{row.prefix}"
         case FeedRow():
             return f"feed:{row.name}"
+        case PathRow():
+            return f"path:{row.check}"
         case RulesRow():
             return "rules"
 
@@ -961,6 +1086,7 @@ _ROW_TYPES: Final[dict[str, type[Any]]] = {
     "route": RouteRow,
     "feed": FeedRow,
     "rules": RulesRow,
+    "path": PathRow,
 }
 _ROW_DECODERS: Final = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()

@@ -17,6 +17,7 @@ from monitor.records import (
     DnsFacts,
     Facts,
     Hop,
+    HopWindow,
     HttpFacts,
     IcmpFacts,
     Micros,
@@ -42,7 +43,10 @@ _VARYING: Final[dict[type[Facts], tuple[dict[str, Any], Any]]] = {
     ),
     DnsFacts: ({"lost": 0}, tuple[int]),
     HttpFacts: ({"phases": Phases(), "size": 0}, tuple[Phases, int]),
-    TraceFacts: ({"hops": ()}, tuple[tuple[Hop, ...]]),
+    TraceFacts: (
+        {"hops": (), "target": None},
+        tuple[tuple[Hop, ...], HopWindow | None],
+    ),
 }
 _DECODERS: Final = {
     kind: msgspec.msgpack.Decoder(types) for kind, (_, types) in _VARYING.items()
