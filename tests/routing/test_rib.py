@@ -114,7 +114,9 @@ def test_clear_forgets_everything():
 
 def test_paths():
     assert collapsed((1, 2, 2, 2, 1)) == (1, 2, 1)
-    assert origins_of(()) == upstreams_of(()) == upstreams_of((1,)) == upstreams_of((1, 1)) == ()
+    assert (
+        origins_of(()) == upstreams_of(()) == upstreams_of((1,)) == upstreams_of((1, 1)) == ()
+    )
     assert upstreams_of((1, 2, 2, 3, 3)) == (2,)
     assert origins_of((1, 2, (3, 4, 3))) == (3, 4)
     assert upstreams_of((1, (2, 5), 3)) == (2, 5)
