@@ -21,6 +21,7 @@ from monitor.records import Micros
 from monitor.tui import settings, themes
 from monitor.tui.board import Board
 from monitor.tui.commands import DeskCommands
+from monitor.tui.drill import DrillClock
 from monitor.tui.driver import backed_up
 from monitor.tui.lines import Target
 from monitor.tui.screens.base import DeskScreen
@@ -32,9 +33,12 @@ from monitor.tui.style import VARIABLES, Palette
 from monitor.tui.text import ASCII, UNICODE, Marks
 from monitor.tui.widgets.keybar import KeyBar
 
+Steer = Callable[..., None]
+
 CALM_S: Final = 0.2
 BUSY_S: Final = 0.1
 KEYS_LAST_S: Final = 1.0
+SPEED_STEP: Final = 2.0
 NOTICE_S: Final = 6.0
 NOTICES_KEPT: Final = 50
 # Deeper than any way down; beyond it the oldest page gives way.
@@ -72,13 +76,16 @@ class Desk(App[None], inherit_bindings=False):
         banner: str = "",
         now: Callable[[], Micros] | None = None,
         quit_says: str = "",
+        steer: Steer | None = None,
     ) -> None:
         super().__init__()
         self.board = Board()
         self.source = Source(cache)
         self.config_dir = config_dir
         self.banner = banner
-        self.now = now or wall
+        self.steer = steer
+        self._now = now or wall
+        self._drill = DrillClock()
         self.quit_says = quit_says or "the collector is another process"
         self.marks: Marks = ASCII if ascii_only or not _unicode() else UNICODE
         self.notice = ""
@@ -91,6 +98,18 @@ class Desk(App[None], inherit_bindings=False):
         # The same changes must never be taken in twice.
         self._polling = asyncio.Lock()
         self._load_settings(theme)
+
+    def now(self) -> Micros:
+        """What time it is on this desk: in a drill, the drill's."""
+        if self._drill.hear(self.board.collector):
+            return self._drill.now()
+        return self._now()
+
+    def collector_dead(self) -> bool:
+        """Whether nothing has been heard of the collector for too long."""
+        if self._drill.hear(self.board.collector):
+            return self._drill.silent
+        return self.board.collector_dead(self._now())
 
     # --- settings ----------------------------------------------------------------------
 
@@ -232,8 +251,23 @@ class Desk(App[None], inherit_bindings=False):
         except CacheError as error:
             self.say(f"not asked: {error}")
         else:
-            waits = ", which is not running" if self.board.collector_dead(self.now()) else ""
+            waits = ", which is not running" if self.collector_dead() else ""
             self.say(f"asked the collector{waits}: probe {name} now")
+
+    def drill(self, verb: str) -> None:
+        """Steer the drill: pause, faster, slower, jump."""
+        row = self.board.collector
+        if self.steer is None or row is None:
+            return
+        match verb:
+            case "faster":
+                self.steer("speed", row.speed * SPEED_STEP)
+            case "slower":
+                self.steer("speed", max(1.0, row.speed / SPEED_STEP))
+            case _:
+                self.steer(verb)
+        if verb == "jump":
+            self.say("on to the next event of the drill, as fast as this machine can")
 
     def say(self, text: str) -> None:
         """A word for the person at the desk: in the last line for a while, kept in help."""
@@ -273,12 +307,14 @@ def run_desk(
     banner: str = "",
     now: Callable[[], Micros] | None = None,
     quit_says: str = "",
+    steer: Steer | None = None,
 ) -> int:
     """Run the desk until it is left; returns a process exit code.
 
     ``banner`` stands on every screen in reverse video; ``now`` is the desk's idea of time;
-    ``quit_says`` tells in help what becomes of the collector.  0 after ``q``, 2 without a
-    terminal, 128 plus the signal's number after SIGHUP or SIGTERM.
+    ``quit_says`` tells in help what becomes of the collector; ``steer(verb, *values)`` takes
+    ``pause``, ``speed`` (simulated seconds in a second) and ``jump`` to a drill.  0 after
+    ``q``, 2 without a terminal, 128 plus the signal's number after SIGHUP or SIGTERM.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("watchdesk: the desk needs a terminal on its input and output\n")
@@ -291,6 +327,7 @@ def run_desk(
         banner=banner,
         now=now,
         quit_says=quit_says,
+        steer=steer,
     )
     desk.run()
     return desk.return_code or 0

@@ -41,8 +41,26 @@ EVERYWHERE: Final = [
     Binding("q", "quit", "quit", id="quit"),
 ]
 
+DRILL: Final = [
+    Binding("space", "drill('pause')", "pause, go on", id="drill-pause", show=False),
+    Binding("plus,equals_sign", "drill('faster')", "faster", id="drill-faster", show=False),
+    Binding("minus", "drill('slower')", "slower", id="drill-slower", show=False),
+    Binding(
+        "greater_than_sign",
+        "drill('jump')",
+        "jump to the next event",
+        id="drill-jump",
+        show=False,
+    ),
+]
+
 # Help and the footer follow this order.
-SECTIONS: Final = (("Move", MOVE), ("Board", BOARD), ("Everywhere", EVERYWHERE))
+SECTIONS: Final = (
+    ("Move", MOVE),
+    ("Board", BOARD),
+    ("Everywhere", EVERYWHERE),
+    ("In a drill", DRILL),
+)
 BINDING_IDS: Final = frozenset(
     binding.id for _, bindings in SECTIONS for binding in bindings if binding.id
 )
@@ -68,6 +86,10 @@ _NAMES: Final = {
     "pagedown": "pgdn",
     "pageup": "pgup",
     "shift+tab": "shift+tab",
+    "plus": "+",
+    "equals_sign": "=",
+    "minus": "-",
+    "greater_than_sign": ">",
 }
 
 

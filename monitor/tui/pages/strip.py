@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from monitor.records import SECOND, CollectorRow, Micros, NetworkRow, Phase, Vantage, VantageRow
 from monitor.tui.board import Board
+from monitor.tui.drill import speed_said
 from monitor.tui.lines import Line, NetworkTarget, Span, spread
 from monitor.tui.text import (
     Marks,
@@ -28,19 +29,22 @@ _CHIPS: Final = {Phase.LOST: "fault", Phase.PARTIAL: "warn", Phase.UNSTABLE: "wa
 
 
 def title_spans(
-    board: Board, width: int, marks: Marks, now: Micros, banner: str
+    board: Board, width: int, marks: Marks, now: Micros, banner: str, *, dead: bool
 ) -> tuple[Span, ...]:
     """Who we are, what we watch, what time it is where, and how old the data is."""
     collector = board.collector
     left: list[Span] = []
     if banner:
-        left += [(f" {banner} ", "banner"), (" ", "text")]
+        said = " ".join(word for word in (banner, speed_said(collector)) if word)
+        left += [(f" {said} ", "banner"), (" ", "text")]
     left.append(("watchdesk", "strong"))
     if collector is not None and collector.watchlist:
         left.append((f" {marks.dot} {collector.watchlist}", "text"))
     age = board.age(now)
     data = "no data yet" if age is None else f"data {duration(age)}"
-    old = board.collector_dead(now) or age is None
+    if collector is not None and collector.drill:
+        data = "simulated time"
+    old = dead or age is None
     clocks: list[Span] = [(f"{day(now)} {clock(now)}", "strong")]
     end: list[Span] = [("   ", "text"), (data, "degraded" if old else "dim")]
     room = width - _cells(left) - _cells(clocks) - _cells(end) - 2
@@ -75,14 +79,14 @@ def _here(now: Micros) -> str:
     return f"here {local:%H:%M}" + (f" {ahead:+d}d" if ahead else "")
 
 
-def trouble_lines(board: Board, width: int, now: Micros) -> list[Line]:
+def trouble_lines(board: Board, width: int, now: Micros, *, dead: bool) -> list[Line]:
     """What is wrong with ourselves, loudest first; one sentence each."""
     lines: list[Line] = []
     if board.problem:
         shown = "shown from memory: " if board.hosts else ""
         lines.append(_loud(f"{shown}{board.problem}", width, "warn"))
     collector = board.collector
-    if collector is not None and board.collector_dead(now):
+    if collector is not None and dead:
         lines.append(_loud(_dead(collector, now), width, "warn"))
     vantage = board.vantage()
     if vantage is not None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class DeskScreen(Screen[None], inherit_bindings=False):
     """Subclasses compose their panels and refresh them."""
 
-    BINDINGS = keymap.EVERYWHERE  # type: ignore[assignment]
+    BINDINGS = [*keymap.EVERYWHERE, *keymap.DRILL]  # noqa: RUF012 - Textual's own annotation
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own annotation
 
     DEFAULT_CSS = """
@@ -81,6 +81,12 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     async def action_probe(self) -> None:
         subject, name = self.subject()
         await self.desk.probe(subject, name)
+
+    def action_drill(self, verb: str) -> None:
+        self.desk.drill(verb)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        return action != "drill" or self.desk.steer is not None
 
     def action_theme(self) -> None:
         self.desk.next_theme()

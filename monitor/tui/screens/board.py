@@ -19,7 +19,7 @@ from monitor.tui.widgets.strip import SituationStrip
 class BoardScreen(DeskScreen):
     """At 110 columns the path stands beside the hosts; below, key 3 puts it in their place."""
 
-    BINDINGS = keymap.BOARD
+    BINDINGS = [*keymap.BOARD]  # noqa: RUF012 - Textual's own annotation
 
     DEFAULT_CSS = """
     BoardScreen #middle { height: 2fr; }
@@ -92,11 +92,11 @@ class BoardScreen(DeskScreen):
             self.hosts.reorder()
         self.action_panel("hosts")
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "back" and self._ready:
             narrow_path = self.has_class("-path") and self.has_class("-narrow")
             return self.has_class("-filter") or bool(self.hosts.view.filter) or narrow_path
-        return True
+        return super().check_action(action, parameters)
 
     # --- the order of the hosts ----------------------------------------------------------
 

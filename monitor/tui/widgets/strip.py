@@ -21,13 +21,15 @@ class SituationStrip(PageList):
         super().__init__(id="strip")
 
     def column_line(self, width: int) -> Line | None:
-        desk = self.desk
-        return Line(title_spans(desk.board, width, self.marks, desk.now(), desk.banner))
+        desk, dead = self.desk, self.desk.collector_dead()
+        return Line(
+            title_spans(desk.board, width, self.marks, desk.now(), desk.banner, dead=dead)
+        )
 
     def refresh_rows(self) -> None:
         desk, width = self.desk, self.line_width
         board, now = desk.board, desk.now()
-        lines = trouble_lines(board, width, now)
+        lines = trouble_lines(board, width, now, dead=desk.collector_dead())
         vantage = board.vantage()
         lines += [
             network_line(row, vantage, width, self.marks, now)
