@@ -163,9 +163,11 @@ class NetworkJudge:
                 if memory.partial >= rules.good_rounds:
                     return Phase.PARTIAL, "partial", now
                 return phase, "", row.since
-            fallen = Phase.PARTIAL if memory.lost_once else Phase.UNSTABLE
-            if phase in (fallen, Phase.PARTIAL):
+            if phase is not Phase.PARTIAL and self._partly_lost():
+                return Phase.PARTIAL, "partial", memory.bad_since
+            if phase in (Phase.UNSTABLE, Phase.PARTIAL):
                 return phase, "", row.since
+            fallen = Phase.PARTIAL if phase is Phase.RESTORED else Phase.UNSTABLE
             return fallen, "share", memory.bad_since
         if share < rules.well_share:
             return phase, "", row.since
@@ -173,29 +175,49 @@ class NetworkJudge:
 
     def _well(self, now: Micros, phase: Phase) -> tuple[Phase, str, Micros]:
         """At least 80 % of what is usual answers."""
-        row, memory, rules = self.row, self._memory, self._rules
-        stay = (phase, "", row.since)
-        if phase in _AFTER_LOSS:
-            if phase is Phase.PARTIAL and not memory.lost_once and memory.usual:
-                return Phase.STABLE, "usual", now
-            if memory.good < rules.good_rounds:
-                return stay
-            return Phase.RESTORED, "restored", memory.well_since
-        flickers = self._flickers(now)
-        if phase is Phase.RESTORED:
-            if memory.well_since and now - memory.well_since >= rules.restored_for:
-                memory.lost_once = False
-                return Phase.STABLE, "settled", now
-            return stay
-        if phase is Phase.STABLE:
-            if flickers:
-                return Phase.UNSTABLE, "flicker", self._restless_since()
-            if memory.lossy >= rules.bad_rounds:
-                return Phase.UNSTABLE, "loss", now - rules.network_round
-            return stay
-        if memory.good >= rules.good_rounds and not flickers and not memory.lossy:
-            return Phase.STABLE, "clear", now
-        return stay
+        match phase:
+            case Phase.LOST | Phase.PARTIAL:
+                found = self._back(now)
+            case Phase.RESTORED:
+                found = self._settling(now)
+            case Phase.STABLE:
+                found = self._fraying(now)
+            case _:
+                found = self._calming(now)
+        return found or (phase, "", self.row.since)
+
+    def _back(self, now: Micros) -> tuple[Phase, str, Micros] | None:
+        """After a loss: a return within a flicker is no recovery."""
+        memory = self._memory
+        if self.row.phase is Phase.PARTIAL and not memory.lost_once and memory.usual:
+            return Phase.STABLE, "usual", now
+        if memory.good < self._rules.good_rounds:
+            return None
+        if self._flickers(now):
+            return Phase.UNSTABLE, "flicker", self._restless_since()
+        return Phase.RESTORED, "restored", memory.well_since
+
+    def _settling(self, now: Micros) -> tuple[Phase, str, Micros] | None:
+        memory = self._memory
+        if self._flickers(now):
+            return Phase.UNSTABLE, "flicker", self._restless_since()
+        if not memory.well_since or now - memory.well_since < self._rules.restored_for:
+            return None
+        memory.lost_once = False
+        return Phase.STABLE, "settled", now
+
+    def _fraying(self, now: Micros) -> tuple[Phase, str, Micros] | None:
+        if self._flickers(now):
+            return Phase.UNSTABLE, "flicker", self._restless_since()
+        if self._memory.lossy >= self._rules.bad_rounds:
+            return Phase.UNSTABLE, "loss", now - self._rules.network_round
+        return None
+
+    def _calming(self, now: Micros) -> tuple[Phase, str, Micros] | None:
+        memory = self._memory
+        if memory.good < self._rules.good_rounds or memory.lossy or self._flickers(now):
+            return None
+        return Phase.STABLE, "clear", now
 
     def _first(self, now: Micros, share: float) -> tuple[Phase, str, Micros]:
         """Out of UNKNOWN: as before an own fault if it still fits, else a first look."""
@@ -222,6 +244,11 @@ class NetworkJudge:
         if memory.low_since and now - memory.low_since >= rules.lost_for:
             return Phase.LOST, "lost", memory.low_since
         return row.phase, "", row.since
+
+    def _partly_lost(self) -> bool:
+        """Between 5 % and 80 % have answered for as long as a loss takes to be one."""
+        rules = self._rules
+        return self._memory.partial * rules.network_round >= rules.lost_for
 
     def _flickers(self, now: Micros) -> bool:
         """Several hosts come and go, or most go together again and again (DESIGN 4.3)."""

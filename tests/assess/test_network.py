@@ -174,3 +174,20 @@ def test_every_phase_change_carries_evidence(nk: Country) -> None:
         assert turn.kind is EventKind.TRANSITION
         assert turn.evidence
         assert "of 10 inside answer" in turn.text
+
+
+def test_a_lasting_loss_of_some_is_partial_though_it_never_was_total(nk: Country) -> None:
+    nk.live(3 * MIN, down=5)
+    assert nk.row.phase is Phase.UNSTABLE
+    nk.live(4 * MIN, down=5)
+    assert nk.row.phase is Phase.PARTIAL
+
+
+def test_a_return_within_a_flicker_is_no_recovery(nk: Country) -> None:
+    for _ in range(4):
+        nk.live(8 * MIN, down=N)
+        nk.live(12 * MIN)
+    assert nk.row.phase is Phase.UNSTABLE
+    assert nk.phases()[-2:] == ["LOST", "UNSTABLE"]
+    nk.live(70 * MIN)
+    assert nk.row.phase is Phase.STABLE
