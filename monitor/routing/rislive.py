@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 URL: Final = "https://ris-live.ripe.net/v1/stream/"
 MAX_LINE: Final = 1 << 20
 MAX_AGE: Final = 3 * MINUTE
-# The largest multihop collector; its peers' KEEPALIVEs come several a second.
-CANARY_HOST: Final = "rrc00"
+# Large collectors, whose peers' KEEPALIVEs come several a second, by the two names in use.
+# A canary that stays silent is followed by the next: a collector may be away for days.
+CANARY_HOSTS: Final = ("rrc00", "rrc00.ripe.net", "rrc01", "rrc01.ripe.net")
 _MAX_BACK_OFF_S: Final = 60.0
 _HEADERS_S: Final = 30.0
 # A session that lived this long was no failed attempt.
@@ -112,6 +113,7 @@ class RisLive:
         self._client_id = client_id
         self._url = url
         self._canary_s = canary_s
+        self._canary = 0
         self._draw = draw
         self._updates = {
             "type": MessageKind.UPDATE,
@@ -139,6 +141,7 @@ class RisLive:
                 stage = Stage.ERROR
                 if failure.reason in (FeedReason.SILENT, FeedReason.DELAYED):
                     stage = Stage.SILENT
+                    self._canary = (self._canary + 1) % len(CANARY_HOSTS)
                 self._turn(stage, failure.reason, failure.note)
                 wait = max(back_off_s(attempt), failure.retry_after_s)
                 await self._clock.sleep(wait + self._draw())
@@ -160,7 +163,7 @@ class RisLive:
         self.session += 1
         if self.status.reason is FeedReason.NONE:
             self._turn(Stage.CONNECTING, FeedReason.CONNECTING)
-        canary = {"type": MessageKind.KEEPALIVE, "host": CANARY_HOST}
+        canary = {"type": MessageKind.KEEPALIVE, "host": CANARY_HOSTS[self._canary]}
         peers = {"type": MessageKind.PEER_STATE}
         try:
             async with asyncio.TaskGroup() as group:

@@ -106,9 +106,18 @@ def summary(watchlist: Watchlist) -> str:
         f"controls  {len(far) + len(near)}: {len(far)} far, {len(near)} near",
         f"checks    {len(watchlist.checks())}{_kinds(watchlist)}",
         *_traffic(watchlist),
+        *_feeds(watchlist),
         *(f"warning: {text}" for text in warnings(watchlist)),
     ]
     return "\n".join(lines)
+
+
+def _feeds(watchlist: Watchlist) -> list[str]:
+    if not watchlist.feeds.ris:
+        return []
+    names = "RIS Live, RIPEstat" if watchlist.feeds.ripestat else "RIS Live"
+    count = sum(len(network.prefixes) for network in watchlist.networks)
+    return [f"feeds     {names}: asked for {count} prefixes"]
 
 
 def _network(network: Network, hosts: list[Host]) -> str:

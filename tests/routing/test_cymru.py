@@ -68,6 +68,7 @@ class Server(asyncio.DatagramProtocol):
         self.mode = "good"
         self.go = asyncio.Event()
         self.go.set()
+        self.first = asyncio.Event()
 
     def connection_made(self, transport):
         self.transport = transport
@@ -76,6 +77,7 @@ class Server(asyncio.DatagramProtocol):
         query = dns.message.from_wire(data)
         name = query.question[0].name.to_text()
         self.asked.append(name)
+        self.first.set()
         if self.mode != "silent":
             asyncio.get_running_loop().create_task(self.reply(query, name, addr))
 
@@ -224,8 +226,7 @@ async def test_hostile_text_is_harmless(origins):
 async def test_the_same_is_asked_once_and_leaving_ends_it_for_nobody(origins, server):
     server.go.clear()
     asking = [asyncio.create_task(origins.origin("216.90.108.31")) for _ in range(5)]
-    while not server.asked:
-        await asyncio.sleep(0.001)
+    await server.first.wait()
     asking[0].cancel()
     server.go.set()
     found = await asyncio.gather(*asking[1:])
@@ -258,8 +259,7 @@ async def test_closing_ends_what_is_under_way(server, moved):
     server.mode = "silent"
     origins = Origins(moved, ["127.0.0.1"], port=server.port, timeout_s=30.0, **ZONES)
     asking = asyncio.create_task(origins.origin("8.8.8.8"))
-    while not server.asked:
-        await asyncio.sleep(0.001)
+    await server.first.wait()
     await origins.close()
     with contextlib.suppress(asyncio.CancelledError):
         await asking

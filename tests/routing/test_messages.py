@@ -18,6 +18,7 @@ from monitor.routing.messages import (
     parse_line,
     path_text,
 )
+from monitor.simulation import routes as simulated
 
 from .samples import AT, NET, line, recorded, update
 
@@ -147,3 +148,13 @@ def test_any_value_anywhere(wrong, kind):
     if isinstance(found, RouteMessage):
         assert found.at >= 0
         assert len(set(found.announced)) == len(found.announced)
+
+
+def test_what_the_simulation_says_is_understood():
+    said = simulated.RouteMessage(
+        at=AT * 1_000_000, peer="203.0.113.1", prefix=NET, host="rrc07", peer_asn=64600,
+        path=(64600, 4837, 131279),
+    )  # fmt: skip
+    found = parse_line(json.dumps(simulated.ris_live(said)).encode())
+    assert (found.at, found.peer, found.host) == (said.at, said.peer, said.host)
+    assert (found.path, found.announced) == (said.path, (NET,))

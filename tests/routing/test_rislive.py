@@ -165,6 +165,8 @@ async def test_a_silent_canary_means_a_dead_feed(clock):
         server.singing = True
         await until(live, lambda s: s.stage is Stage.LIVE)
         assert (live.session, live.counts.connects) == (2, 2)
+    hosts = [asked["host"] for asked in server.asked if asked["type"] == "KEEPALIVE"]
+    assert hosts == ["rrc00", "rrc00.ripe.net"]
 
 
 async def test_a_canary_of_old_songs_means_a_late_feed(clock):

@@ -114,3 +114,7 @@ def test_a_word_that_is_nothing_says_what_there_is(tmp_path, monkeypatch):
 def test_a_bundled_source_that_is_none_is_an_error_like_any_other():
     with pytest.raises(WatchlistError, match="controls, north-korea"):
         Source("nothing").load()
+
+
+def test_only_the_list_that_says_why_asks_routing_feeds():
+    assert [name for name in bundled_names() if loaded(name).feeds.ris] == ["north-korea"]

@@ -89,3 +89,13 @@ def test_many_prefixes_are_summed_up():
         for i in range(20)
     )
     assert "  … and 10 more prefixes with less" in summary(parse(hosts.encode(), "x"))
+
+
+def test_feeds_are_named_when_they_are_asked():
+    text = '[feeds]\nris = true\n[[network]]\nid = "n"\nprefixes = ["192.0.2.0/24"]\n' + FAR
+    assert "feeds     RIS Live, RIPEstat: asked for 1 prefixes" in summary(
+        parse(text.encode(), "x")
+    )
+    alone = text.replace("ris = true", "ris = true\nripestat = false")
+    assert "feeds     RIS Live: asked for" in summary(parse(alone.encode(), "x"))
+    assert "feeds" not in summary(parse(FAR.encode(), "x"))
