@@ -683,6 +683,11 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     lost_once: bool = False
     before: Phase | None = None
     before_since: Micros = 0
+    history: list[tuple[Micros, Phase]] = []
+    began: Micros = 0
+    loss_at: Micros = 0
+    silent_at: Micros = 0
+    moves: int = 0
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):

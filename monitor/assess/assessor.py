@@ -15,10 +15,12 @@ import msgspec
 
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
+from monitor.assess import situation
 from monitor.assess.network import Tally
 from monitor.assess.roster import Judged, Roster, Watched
 from monitor.assess.rules import RULES, Rules
 from monitor.assess.vantage import Guard
+from monitor.assess.words import rules_row
 from monitor.records import (
     SECOND,
     CheckRow,
@@ -31,6 +33,7 @@ from monitor.records import (
     Observation,
     Row,
     State,
+    TraceFacts,
     Vantage,
     VantageRow,
     Verdict,
@@ -75,7 +78,8 @@ class Assessor:
         heapq.heapify(self._stale)
         for judged in roster.networks.values():
             self._count(judged)
-        for row in (self._guard.row, *roster.rows(), *roster.removed):
+        sentences = rules_row(self._rules)
+        for row in (sentences, self._guard.row, *roster.rows(), *roster.removed):
             self.verdict.add(row)
 
     def reload(self, watchlist: Watchlist) -> None:
@@ -126,6 +130,8 @@ class Assessor:
             hosts.breaks_on_the_way(observation, watched.host, watched.home),
             hosts.was_reached(observation),
         )
+        if isinstance(observation.facts, TraceFacts) and observation.facts.reached:
+            watched.usual_hops = observation.facts.hops
         before = (row.state, row.soft, row.stale, row.flapping)
         events = checks.judge(row, observation, reading, self._guard, self._rules)
         for event in events:
@@ -242,6 +248,10 @@ class Assessor:
         if not known:
             return
         moved = before is not after
+        for judged in self._roster.networks.values():
+            if moved and judged.network in (before, after, watched.home):
+                assert judged.row.memory is not None
+                judged.row.memory.moves += 1
         there = f"inside {after.name}" if after else "outside every watched network"
         self._tell(
             Event(
@@ -275,10 +285,8 @@ class Assessor:
                 if row.kind is Kind.DNS and row.memory is not None and not row.stale:
                     dns_total += row.memory.reached is not None
                     dns_up += row.memory.last_seen in (State.UP, State.DEGRADED)
-        evidence = hosts.evidence(
-            [row for watched in judged.inside for row in watched.checks],
-            self._rules.evidence_kept,
-        )
+        rows = [row for watched in judged.inside for row in watched.checks]
+        evidence = hosts.evidence(rows, self._rules.evidence_kept)
         tally = Tally(reached, last, lossy, dns_up, dns_total, evidence)
         since = judged.row.memory.bad_since if judged.row.memory else 0
         proven = self._guard.may_condemn(since or now - self._rules.network_round)
@@ -287,6 +295,8 @@ class Assessor:
             self._tell(event)
         if judged.judge.turning:
             self.verdict.look += [watched.row.id for watched in judged.inside]
+        situation.remember_phase(judged.row)
+        situation.refresh(judged, self._roster, health, now)
         if before != judged.row:
             self.verdict.add(judged.row)
 
@@ -389,7 +399,11 @@ class Assessor:
 
     def _count(self, judged: Judged) -> None:
         row = judged.row
-        row.inside_total = len(judged.inside)
+        found = [hosts.reach(hosts.voices(watched.checks)) for watched in judged.inside]
+        row.inside_total = len(found)
+        row.inside_known = sum(reached is not None for reached in found)
+        row.inside_up = sum(reached is True for reached in found)
+        row.usual = min(row.usual, row.inside_total)
         row.outside_total = len(judged.outside)
         row.outside_up = sum(
             watched.row.state in (State.UP, State.DEGRADED) for watched in judged.outside

@@ -9,6 +9,7 @@ from monitor.assess.network import NetworkJudge
 from monitor.assess.rules import Rules
 from monitor.records import (
     CheckRow,
+    Hop,
     HostRow,
     Kind,
     NetworkRow,
@@ -22,10 +23,10 @@ class Watched:
     """A host with its row, the rows of its checks, and its networks.
 
     ``network`` is the one it is measured as hosted in, ``home`` that or else the one of
-    its affiliation.
+    its affiliation; ``usual_hops`` the path to it when it was last reached.
     """
 
-    __slots__ = ("checks", "home", "host", "main", "network", "row", "trace")
+    __slots__ = ("checks", "home", "host", "main", "network", "row", "trace", "usual_hops")
 
     def __init__(self, host: Host, row: HostRow) -> None:
         self.host = host
@@ -35,6 +36,7 @@ class Watched:
         self.checks: list[CheckRow] = []
         self.main: CheckRow | None = None
         self.trace: CheckRow | None = None
+        self.usual_hops: tuple[Hop, ...] = ()
 
 
 class Judged:

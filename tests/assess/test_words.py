@@ -83,7 +83,7 @@ def rules_in(node: ast.AST, where: dict[str, int]) -> Iterator[str]:
             for target, value in zip(targets, values, strict=True):
                 if isinstance(target, ast.Name) and target.id == "rule":
                     yield from strings(value)
-        case ast.FunctionDef(returns=ast.Subscript() as returns) if "Phase, str" in ast.unparse(
+        case ast.FunctionDef(returns=ast.expr() as returns) if "Phase, str" in ast.unparse(
             returns
         ):
             for inner in ast.walk(node):
