@@ -1,25 +1,31 @@
-"""Origin look-ups at Team Cymru: prefix, origin AS and registry country of an address.
+"""Origin look-ups at Team Cymru: asked over DNS, remembered, never asked twice at once.
 
-TXT records over DNS, https://www.team-cymru.com/ip-asn-mapping.  The country is the
-registry's of the allocation and no geolocation.  Their tables are refreshed every four
-hours, so answers are kept that long; private and reserved addresses are never asked.
+Their tables are refreshed every four hours, so answers are kept that long; private and
+reserved addresses are never asked.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
 from monitor.clock import Clock
-from monitor.records import HOUR, MINUTE, Micros, clean_text
+from monitor.records import HOUR, MINUTE, Micros
+from monitor.routing.origin import (
+    MAX_ASN,
+    AsName,
+    Lookup,
+    Origin,
+    parse_as_name,
+    parse_origin,
+    question_for,
+)
 
 if TYPE_CHECKING:
     import dns.message
@@ -29,25 +35,9 @@ QUERIES_A_SECOND: Final = 10.0
 KEPT: Final = 4_096
 _LINE: Final = 64  # who may wait for the budget
 _SERVERS: Final = 3
-_MAX_ASNS: Final = 64
-_MAX_ASN: Final = 4_294_967_295
+# What is asked once for all: BGP routes nothing smaller over long ways.
 _BLOCK: Final = {4: 24, 6: 48}
 _ADDRESS_LENGTH: Final = {4: 32, 6: 128}
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class Lookup(StrEnum):
-    """How a look-up ended.  ``NOT_ROUTED`` is an answer; the rest below it are none."""
-
-    KNOWN = "known"
-    NOT_ROUTED = "not-routed"
-    PRIVATE = "private"
-    BAD_ADDRESS = "bad-address"
-    TIMEOUT = "timeout"
-    UNAVAILABLE = "unavailable"
-    MALFORMED = "malformed"
-    BUSY = "busy"
-
 
 _KEEP: Final[dict[Lookup, Micros]] = {
     Lookup.KNOWN: 4 * HOUR,
@@ -58,100 +48,11 @@ _KEEP: Final[dict[Lookup, Micros]] = {
 }
 
 
-class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of one address.  ``asns`` are all that originate ``prefix``, the most specific one;
-    ``country`` is the registry's (ISO 3166-1), ``allocated`` an ISO date.  Where ``lookup``
-    is not KNOWN, the rest is empty.
-    """
-
-    lookup: Lookup
-    at: Micros
-    prefix: str = ""
-    asns: tuple[int, ...] = ()
-    country: str = ""
-    registry: str = ""
-    allocated: str = ""
-
-
-class AsName(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Of one AS; ``name`` is what its registry says, for people."""
-
-    lookup: Lookup
-    at: Micros
-    asn: int
-    name: str = ""
-    country: str = ""
-    registry: str = ""
-    allocated: str = ""
-
-
 class Kept(msgspec.Struct, frozen=True):
     """What is remembered over a restart: origins by the block asked for, names by AS."""
 
     origins: tuple[tuple[str, Origin], ...] = ()
     names: tuple[tuple[int, AsName], ...] = ()
-
-
-# --- names and answers ---------------------------------------------------------------------
-
-
-def question_for(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address, zone4: str, zone6: str
-) -> str:
-    """The name to ask for: reversed octets, or 32 reversed nibbles; with a trailing dot."""
-    digits = address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
-    return f"{digits}.{zone4 if address.version == 4 else zone6}."
-
-
-def parse_origin(texts: Sequence[str], address: str, at: Micros) -> Origin:
-    """The answer in TXT records ``ASNs | prefix | CC | registry | date``: of those around
-    ``address``, the longest prefix, with the ASNs of all its records.
-    """
-    inside = ipaddress.ip_address(address)
-    best: tuple[int, str, list[str]] | None = None
-    asns: dict[int, None] = {}
-    for text in texts:
-        parts = [part.strip() for part in text.split("|", 4)]
-        try:
-            network = ipaddress.ip_network(parts[1], strict=False)
-            found = [int(word) for word in parts[0].split()[:_MAX_ASNS]]
-        except (ValueError, IndexError):
-            continue
-        if inside not in network or not found or not all(0 <= n <= _MAX_ASN for n in found):
-            continue
-        if best is not None and network.prefixlen < best[0]:
-            continue
-        if best is None or network.prefixlen > best[0]:
-            best, asns = (network.prefixlen, str(network), parts), {}
-        asns.update(dict.fromkeys(found))
-    if best is None:
-        return Origin(Lookup.MALFORMED, at)
-    _, prefix, parts = best
-    country, registry, allocated = _registry(parts[2:])
-    return Origin(
-        Lookup.KNOWN, at, prefix, tuple(asns)[:_MAX_ASNS], country, registry, allocated
-    )
-
-
-def parse_as_name(texts: Sequence[str], asn: int, at: Micros) -> AsName:
-    """The answer in ``ASN | CC | registry | date | name``; the name may hold bars."""
-    for text in texts:
-        parts = [part.strip() for part in text.split("|", 4)]
-        if len(parts) == 5 and parts[0] == str(asn):
-            country, registry, allocated = _registry(parts[1:])
-            name = clean_text(parts[4], 120)
-            return AsName(Lookup.KNOWN, at, asn, name, country, registry, allocated)
-    return AsName(Lookup.MALFORMED, at, asn)
-
-
-def _registry(parts: Sequence[str]) -> tuple[str, str, str]:
-    """Country, registry and date; each empty where it is not what it should be."""
-    country, registry, allocated = (*parts[:3], "", "", "")[:3]
-    return (
-        country.upper() if re.fullmatch(r"[A-Za-z]{2}", country) else "",
-        clean_text(registry, 16),
-        allocated if _DATE.fullmatch(allocated) else "",
-    )
 
 
 # --- memory -----------------------------------------------------------------------------------
@@ -263,7 +164,7 @@ class Origins:
     async def as_name(self, asn: int) -> AsName:
         """What AS ``asn`` is called; never raises but for cancellation."""
         now = self._clock.wall()
-        if not 0 < asn < _MAX_ASN:
+        if not 0 < asn < MAX_ASN:
             return AsName(Lookup.NOT_ROUTED, now, asn)
         if 64_512 <= asn <= 65_535 or asn >= 4_200_000_000:  # RFC 6996, RFC 7300
             return AsName(Lookup.PRIVATE, now, asn)

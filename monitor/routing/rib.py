@@ -42,6 +42,15 @@ class _Held(msgspec.Struct, frozen=True, gc=False):
     path: Path | None
 
 
+class _Summary(msgspec.Struct, frozen=True):
+    """What one prefix amounts to, until a peer says anything new of it."""
+
+    seen: int
+    at: Micros
+    origins: dict[int, int]
+    upstreams: dict[int, int]
+
+
 def collapsed(path: Path) -> Path:
     """The path without prepends: what repeats next to itself stands once."""
     return tuple(
@@ -57,6 +66,7 @@ def origins_of(path: Path) -> tuple[int, ...]:
     return (last,) if isinstance(last, int) else tuple(dict.fromkeys(last))
 
 
+@functools.lru_cache(maxsize=4_096)
 def upstreams_of(path: Path) -> tuple[int, ...]:
     """The AS left of the origin, or all members of an AS_SET there."""
     short = collapsed(path)
@@ -84,6 +94,8 @@ class Rib:
         # Per address family, the peers that count; and since when a peer is down.
         self._baseline: dict[int, set[str]] = {4: set(), 6: set()}
         self._down: dict[str, Micros] = {}
+        self._summaries: dict[str, _Summary] = {}
+        self._alarms: tuple[RouteAlarm, ...] | None = None
 
     def apply(self, message: RouteMessage) -> None:
         """Take one message; messages of one peer come in the order of time."""
@@ -107,7 +119,7 @@ class Rib:
         here = {holding.peer for holding in snapshot.holdings}
         for peer, held in list(table.items()):
             if peer not in here and held.at <= snapshot.at and held.path is not None:
-                table[peer] = _Held(snapshot.at, None)
+                self._take(snapshot.prefix, peer, _Held(snapshot.at, None))
         for holding in snapshot.holdings:
             if self._down.get(holding.peer, -1) >= holding.at:
                 continue
@@ -117,23 +129,28 @@ class Rib:
 
     def visibility(self, prefix: str) -> Visibility:
         """How many hold a tracked prefix, of how many; nobody of nobody for others."""
-        table = self._held.get(prefix)
-        if table is None:
+        if prefix not in self._held:
             return Visibility(0, 0)
-        seen = sum(held.path is not None for held in table.values())
-        at = max((held.at for held in table.values()), default=0)
-        return Visibility(seen, len(self._baseline[_family(prefix)]), at)
+        found = self._summary(prefix)
+        return Visibility(found.seen, len(self._baseline[_family(prefix)]), found.at)
 
     def origins(self, prefix: str) -> dict[int, int]:
-        """Peers by origin AS; each member of an AS_SET counts."""
-        return _counted(asn for path in self._paths(prefix) for asn in origins_of(path))
+        """Peers by origin AS, most first; each member of an AS_SET counts."""
+        return dict(self._summary(prefix).origins)
 
     def upstreams(self, prefix: str) -> dict[int, int]:
-        """Peers by the AS left of the origin, prepends collapsed."""
-        return _counted(asn for path in self._paths(prefix) for asn in upstreams_of(path))
+        """Peers by the AS left of the origin, prepends collapsed; most first."""
+        return dict(self._summary(prefix).upstreams)
 
     def alarms(self) -> tuple[RouteAlarm, ...]:
         """Unexpected origins of watched prefixes, and more specific announcements."""
+        if self._alarms is None:
+            self._alarms = self._find_alarms()
+        return self._alarms
+
+    # --- inside ---------------------------------------------------------------------------
+
+    def _find_alarms(self) -> tuple[RouteAlarm, ...]:
         found: list[RouteAlarm] = []
         for prefix, expected in self._expected.items():
             if expected:
@@ -146,15 +163,26 @@ class Rib:
             found += _alarms(AlarmKind.MORE_SPECIFIC, watched, prefix, odd)
         return tuple(sorted(found, key=lambda one: (one.watched, one.prefix, one.asn)))
 
-    # --- inside ---------------------------------------------------------------------------
-
-    def _paths(self, prefix: str) -> list[Path]:
-        table = self._held.get(prefix, {})
-        return [held.path for held in table.values() if held.path is not None]
+    def _summary(self, prefix: str) -> _Summary:
+        found = self._summaries.get(prefix)
+        if found is None:
+            table = self._held.get(prefix, {})
+            paths = [held.path for held in table.values() if held.path is not None]
+            found = _Summary(
+                seen=len(paths),
+                at=max((held.at for held in table.values()), default=0),
+                origins=_counted(asn for path in paths for asn in origins_of(path)),
+                upstreams=_counted(asn for path in paths for asn in upstreams_of(path)),
+            )
+            if prefix in self._held:
+                self._summaries[prefix] = found
+        return found
 
     def _take(self, prefix: str, peer: str, held: _Held) -> None:
         if self._down.get(peer, -1) >= held.at:
             return
+        self._alarms = None
+        self._summaries.pop(prefix, None)
         table = self._held.get(prefix)
         if table is None:
             self._take_specific(prefix, peer, held)
@@ -209,6 +237,8 @@ class Rib:
         return max(around)[1] if around else ""
 
     def _drop(self, peer: str, at: Micros) -> None:
+        self._alarms = None
+        self._summaries.clear()
         for table in self._held.values():
             table.pop(peer, None)
         for prefix, table in list(self._specifics.items()):

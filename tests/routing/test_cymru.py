@@ -16,16 +16,14 @@ from hypothesis import strategies as st
 
 from monitor.clock import RealClock
 from monitor.records import HOUR
-from monitor.routing.cymru import (
+from monitor.routing.cymru import Kept, Origins, system_servers
+from monitor.routing.origin import (
     AsName,
-    Kept,
     Lookup,
     Origin,
-    Origins,
     parse_as_name,
     parse_origin,
     question_for,
-    system_servers,
 )
 
 ZONES = {"zone4": "o4.test", "zone6": "o6.test", "zone_names": "names.test"}

@@ -208,7 +208,12 @@ def test_nobody_sees_more_than_there_are(script):
         for alarm in table.alarms():
             assert 0 < alarm.peers <= 5
             assert alarm.asn != 131279 or alarm.kind is AlarmKind.MORE_SPECIFIC
+    # Asked at every step, or only now: what is kept in between is never old.
     assert table.alarms() == again.alarms()
+    for prefix in (A, B, CONTROL):
+        assert table.visibility(prefix) == again.visibility(prefix)
+        assert table.origins(prefix) == again.origins(prefix)
+        assert table.upstreams(prefix) == again.upstreams(prefix)
     for peer in range(5):
         table.apply(state(f"p{peer}", up=False, at=10))
     assert counts(table) == (0, 0)
