@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import os
 import socket
 import struct
@@ -69,10 +70,12 @@ class Answer(msgspec.Struct, frozen=True):
 class Shot:
     """One packet sent with ``ttl``."""
 
-    __slots__ = ("answer", "sent_mono", "sent_wall", "ttl")
+    __slots__ = ("answer", "proves", "sent_mono", "sent_wall", "ttl")
 
     def __init__(self, ttl: int) -> None:
         self.ttl = ttl
+        # Whether silence would say anything: not where a hop was asked too often.
+        self.proves = True
         self.sent_wall = time.time_ns()
         self.sent_mono = time.monotonic_ns()
         self.answer: Answer | None = None
@@ -82,14 +85,31 @@ class Shot:
 
 
 class Flow:
-    """One flow to one target.  ``serial``: only one shot may be on its way."""
+    """One flow to one target.  ``serial``: only one shot may be on its way.
+
+    ``ident`` is the echo identifier or source port, 0 before one is known.
+    """
 
     method = ""
     serial = False
+    ident = 0
 
     def __init__(self, target: Target) -> None:
         self.target = target
         self._news = asyncio.Event()
+        self._shots: dict[int, Shot] = {}
+
+    def forget(self, seconds: float) -> None:
+        """Drop shots older than ``seconds``: nobody waits for them any more."""
+        oldest = time.monotonic_ns() - int(seconds * 1e9)
+        gone = [
+            seq
+            for seq, _ in itertools.takewhile(
+                lambda kept: kept[1].sent_mono < oldest, self._shots.items()
+            )
+        ]
+        for seq in gone:
+            del self._shots[seq]
 
     def send(self, ttl: int) -> Shot:
         """Send one packet; raises LocalFailureError when our machine would not."""
@@ -150,10 +170,10 @@ class IcmpFlow(Flow):
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
-        self._shots: dict[int, Shot] = {}
         self._token = os.urandom(_TOKEN_BYTES)
         self._seq = int.from_bytes(os.urandom(2), "big")
         self._socket = EchoSocket(target.family, self._message, 1024 + _stable(target, 64_000))
+        self.ident = self._socket.ident
 
     def send(self, ttl: int) -> Shot:
         self._seq = (self._seq + 1) & 0xFFFF
@@ -197,7 +217,6 @@ class UdpFlow(Flow):
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         self.serial = False
-        self._shots: dict[int, Shot] = {}
         self._newest: Shot | None = None
         self._alone = True
         self._token = os.urandom(_TOKEN_BYTES)
@@ -206,6 +225,7 @@ class UdpFlow(Flow):
         try:
             listen_for_errors(self._sock, target.family)
             _bind(self._sock, target)
+            self.ident = self._sock.getsockname()[1]
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._sock.fileno(), self._drain)
         except OSError as error:
@@ -315,6 +335,7 @@ class TcpFlow(Flow):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if same_port:
             _bind(sock, self.target)
+            self.ident = sock.getsockname()[1]
         shot = Shot(ttl)
         try:
             sock.connect(self.target.sockaddr(self._port))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -14,6 +14,7 @@ from monitor.records import Hop, Outcome, Reason, clean_text
 
 # A path is taken to have ended after this many silent TTLs in a row.
 SILENT_RUN: Final = 5
+NOTHING_KNOWN: Final[Mapping[int, Answer]] = {}
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -119,20 +120,47 @@ class Trail:
                 return (address,)
         return ()
 
+    def shots(self, method: str) -> list[Shot]:
+        return self._by_method.get(method, [])
+
+    def credit(self, ttl: int) -> None:
+        """Count what the target answered beyond ``ttl`` there: the rest was only silence."""
+        for beyond in [each for each in self._shots if each > ttl]:
+            for shot in self._shots.pop(beyond):
+                if shot.answer is not None and shot.answer.final:
+                    shot.ttl = ttl
+                    self._shots.setdefault(ttl, []).append(shot)
+
     def method(self) -> str:
         """The first method, and any other that learnt something, joined by ``+``."""
         first, *others = self._by_method
         told = [m for m in others if any(shot.answer for shot in self._by_method[m])]
         return "+".join([first, *told])
 
-    def hops(self) -> tuple[Hop, ...]:
-        """One hop a TTL up to the end; of a silent tail only the first."""
+    def hops(self, known: Mapping[int, Answer] = NOTHING_KNOWN) -> tuple[Hop, ...]:
+        """One hop a TTL up to the end; of a silent tail only the first.
+
+        ``known`` is what a TTL answered last: where the path has an end, hops that were not
+        asked are taken to be there still.
+        """
         end = self.end
         until = end if end is not None else min(self.last + 1, self.asked)
-        return tuple(self._hop(ttl) for ttl in range(1, until + 1))
+        believed = NOTHING_KNOWN if end is None else known
+        return tuple(self._hop(ttl, believed.get(ttl)) for ttl in range(1, until + 1))
 
-    def _hop(self, ttl: int) -> Hop:
+    def _hop(self, ttl: int, known: Answer | None) -> Hop:
         answers = self.answers(ttl)
+        if not answers and known is not None and not self.tries(ttl):
+            return Hop(
+                ttl,
+                address=known.source,
+                rtt_ms=round(known.rtt_ms, 3),
+                sent=0,
+                icmp_type=known.icmp_type,
+                icmp_code=known.icmp_code,
+                reply_ttl=known.reply_ttl,
+                labels=known.labels,
+            )
         if not answers:
             return Hop(ttl, sent=self.tries(ttl))
         best = next((answer for answer in answers if answer.final), answers[0])
