@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from monitor.cache import details
 from monitor.records import (
-    CheckRow,
     Event,
     EventKind,
-    Memory,
     Observation,
     Outcome,
     Reason,
@@ -41,7 +39,12 @@ ROWS: Final = f"{ROW} ORDER BY c.subject"
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, LookupError, TypeError)
 
 _EVIDENCE: Final = msgspec.msgpack.Decoder(tuple[Observation, ...])
-_MEMORY: Final = msgspec.msgpack.Decoder(Memory)
+_MEMORIES: Final = {
+    kind: msgspec.msgpack.Decoder(field.type)
+    for kind in get_args(Row)
+    for field in msgspec.structs.fields(kind)
+    if field.name == "memory"
+}
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
@@ -124,14 +127,22 @@ def event_of(row: tuple[Any, ...]) -> Event:
 
 def row_blobs(row: Row) -> tuple[bytes, bytes | None]:
     """The record of a current row without the judge's memory, and that memory."""
-    if isinstance(row, CheckRow) and row.memory is not None:
-        return encode(msgspec.structs.replace(row, memory=None)), encode(row.memory)
-    return encode(row), None
+    memory = getattr(row, "memory", None)
+    if memory is None:
+        return encode(row), None
+    return encode(without_memory(row)), encode(memory)
+
+
+def without_memory(row: Row) -> Row:
+    """A row as readers get it; only the judge needs its memory, and it is most of its size."""
+    if type(row) not in _MEMORIES:
+        return row
+    return msgspec.structs.replace(row, memory=None)
 
 
 def row_of(subject: str, record: bytes, memory: bytes | None = None) -> Row:
     """The current row kept under ``subject``; raises one of UNREADABLE."""
     row = decode_row(subject, record)
-    if memory is not None and isinstance(row, CheckRow):
-        row.memory = _MEMORY.decode(memory)
+    if memory is not None:
+        row = msgspec.structs.replace(row, memory=_MEMORIES[type(row)].decode(memory))
     return row

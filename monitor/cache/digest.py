@@ -21,6 +21,14 @@ _ORDERED: Final = (
     ("current", "subject"),
     ("memories", "subject"),
     ("requests", "id"),
+    ("fives", "check_no, slot"),
+    ("hours", "check_no, slot"),
+    ("rolled", "check_no"),
+    ("late", "check_no, slot"),
+    ("subjects", "no"),
+    ("sketches", "no"),
+    ("history", "subject_no, at"),
+    ("marks", "name"),
 )
 
 

@@ -11,6 +11,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from monitor.cache import codec
+from monitor.cache import series as plots
+from monitor.cache.asof import AsOf
 from monitor.cache.schema import CacheError, open_reading, side_files, speaking_of
 from monitor.records import Event, EventKind, Micros, Observation, Row
 
@@ -18,6 +20,10 @@ T = TypeVar("T")
 
 _MAX_TIME: Final = 2**63 - 1
 
+_NUMBERED_UNTIL: Final = (
+    "id < 1000 + coalesce("
+    "(SELECT id FROM events WHERE at < ? ORDER BY at DESC, id DESC LIMIT 1), 0)"
+)
 _BEHIND: Final = (
     "SELECT c.id FROM traces AS t JOIN checks AS c ON c.no = t.check_no WHERE EXISTS ("
     "SELECT 1 FROM hops AS h WHERE h.check_no = t.check_no AND h.at = t.at"
@@ -164,8 +170,9 @@ class Reader:
         subject: str | None = None,
         kinds: frozenset[EventKind] | None = None,
         hard_only: bool = False,
+        until: Micros | None = None,
     ) -> list[Event]:
-        """Events with an id below ``before``, newest first."""
+        """Events with an id below ``before`` and ``at < until``, newest first."""
         where = ["id < ?"]
         values: list[Any] = [_MAX_TIME if before is None else before]
         if subject is not None:
@@ -176,6 +183,11 @@ class Reader:
             values.extend(sorted(kinds))
         if hard_only:
             where.append("hard = 1")
+        if until is not None:
+            # A wall clock that was set back puts a later number beside an earlier time.
+            where.append(_NUMBERED_UNTIL)
+            where.append("at < ?")
+            values += (until, until)
         query = (
             f"SELECT {codec.EVENT} FROM events WHERE {' AND '.join(where)}"  # noqa: S608 - values are bound
             " ORDER BY id DESC LIMIT ?"
@@ -198,6 +210,48 @@ class Reader:
                 (check, since, _MAX_TIME if until is None else until, limit),
             ).fetchall()
         return self._each(codec.observation_of, found)
+
+    def board_at(self, at: Micros) -> list[Row]:
+        """Every row as it was known at ``at``, by subject, without the judge's memory."""
+        db = self._ready()
+        with self._reading(db):
+            then = AsOf(db, at)
+            rows = then.board()
+        self.bad += then.bad
+        return rows
+
+    def row_at(self, subject: str, at: Micros) -> Row | None:
+        """The row of a subject as it was known at ``at``; None if nothing was."""
+        db = self._ready()
+        with self._reading(db):
+            then = AsOf(db, at)
+            row = then.row(subject)
+        self.bad += then.bad
+        return row
+
+    def series(
+        self, check: str, since: Micros, until: Micros, buckets: int
+    ) -> list[plots.Bucket]:
+        """What a plot of a check draws: ``buckets`` of equal width, oldest first.
+
+        Nothing from ``until`` on is in it.  Raises ValueError for an empty span.
+        """
+        row = self.row(f"check:{check}")
+        db = self._ready()
+        with self._reading(db):
+            return plots.series(db, row, check, (since, until), buckets)
+
+    def gaps(self, since: Micros, until: Micros) -> list[plots.Gap]:
+        """Spans for which nothing is known, cut to ``since`` and ``until``, by their start."""
+        db = self._ready()
+        with self._reading(db):
+            return plots.gaps(db, since, until)
+
+    def phases(self, network: str, since: Micros, until: Micros) -> list[plots.Band]:
+        """What was said of a network through a span, without a hole; gaps are UNKNOWN."""
+        db = self._ready()
+        with self._reading(db):
+            return plots.phases(db, network, since, until)
 
     def hosts_behind(self, hop: str) -> list[str]:
         """Ids of the hosts whose latest trace, of any of their checks, passes ``hop``."""

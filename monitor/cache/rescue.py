@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from monitor.cache import codec
+from monitor.cache.rollup import ROLL_COLUMNS
 from monitor.cache.schema import (
     CacheCorrupt,
     CacheError,
@@ -32,6 +33,13 @@ _CARRIED: Final = (
     ("current", "rowid", "subject, version, record"),
     ("memories", "rowid", "subject, record"),
     ("requests", "id", "id, at, who, verb, subject, argument"),
+    ("checks", "no", "no, id"),
+    ("words", "no", "no, word"),
+    ("fives", "check_no", ROLL_COLUMNS),
+    ("hours", "check_no", ROLL_COLUMNS),
+    ("subjects", "no", "no, subject"),
+    ("sketches", "no", "no, digest, record"),
+    ("history", "subject_no", "subject_no, at, sketch, record, sampled"),
 )
 _SPAN: Final = 512
 # A key as large as this comes from damage, not from counting.
@@ -92,7 +100,7 @@ def _carry_over(source: Path, target: Path) -> dict[str, int]:
     """Copy what can be read; how many records of each table came over."""
     carried = dict.fromkeys((table for table, _, _ in _CARRIED), 0)
     try:
-        old, _ = open_reading(source)
+        old, _ = open_reading(source, oldest=1)
     except CacheError:
         return carried
     try:

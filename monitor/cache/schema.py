@@ -21,7 +21,7 @@ from typing import Final
 
 from monitor.cache.codec import REFUSALS
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x77646573  # "wdes", shown by file(1)
 CHECKPOINT_PAGES: Final = 1_000
 WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
@@ -60,6 +60,16 @@ class CacheReadOnly(CacheError):  # noqa: N818 - says what is the case
 class CacheRefused(CacheError):  # noqa: N818 - says what is the case
     """A record cannot be kept as it is (a number too large, text that is no text)."""
 
+
+# The runs of a check in one slot: slot is its number since 1970, low, mid and high are round
+# trips in microseconds (mid the median), last is when the last run began, in ms from the
+# start of the slot, took its length in ms, beats the letters as run lengths: U4x1X2.
+_ROLL_UP: Final = """CREATE TABLE {table} (
+    check_no INTEGER NOT NULL, slot INTEGER NOT NULL,
+    n INTEGER NOT NULL, ok INTEGER NOT NULL, sent INTEGER NOT NULL, received INTEGER NOT NULL,
+    low INTEGER, mid INTEGER, high INTEGER, last INTEGER NOT NULL, took INTEGER NOT NULL,
+    outcome INTEGER NOT NULL, reason INTEGER, beats TEXT NOT NULL,
+    PRIMARY KEY (check_no, slot)) STRICT, WITHOUT ROWID"""
 
 # Each step runs in one transaction with its version number: a step is there or it is not.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
@@ -113,6 +123,29 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """CREATE TABLE requests (
             id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL,
             verb TEXT NOT NULL, subject TEXT NOT NULL, argument TEXT NOT NULL) STRICT""",
+    ),
+    (
+        # What the judge made of a run, as a letter (records.BEATS); NULL: it was not told.
+        "ALTER TABLE observations ADD COLUMN beat INTEGER",
+        *(_ROLL_UP.format(table=table) for table in ("fives", "hours")),
+        # Up to when the runs of a check are rolled up, and what came later than that.
+        """CREATE TABLE rolled (
+            check_no INTEGER PRIMARY KEY, until INTEGER NOT NULL) STRICT""",
+        """CREATE TABLE late (
+            check_no INTEGER NOT NULL, slot INTEGER NOT NULL,
+            PRIMARY KEY (check_no, slot)) STRICT, WITHOUT ROWID""",
+        "CREATE TABLE subjects (no INTEGER PRIMARY KEY, subject TEXT NOT NULL UNIQUE) STRICT",
+        # The half of a row that repeats from entry to entry: who it is, and long texts.
+        """CREATE TABLE sketches (
+            no INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE,
+            record BLOB NOT NULL) STRICT""",
+        """CREATE TABLE history (
+            subject_no INTEGER NOT NULL, at INTEGER NOT NULL, sketch INTEGER NOT NULL,
+            record BLOB NOT NULL, sampled BLOB,
+            PRIMARY KEY (subject_no, at)) STRICT, WITHOUT ROWID""",
+        "CREATE TABLE marks (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT",
+        "CREATE INDEX events_by_at ON events (at)",
+        "CREATE INDEX events_of_gaps ON events (until) WHERE kind = 'gap'",
     ),
 )
 
@@ -234,7 +267,7 @@ def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
     if create:
         check_version(db, path)
     else:
-        _must_hold_something(db, path)
+        _must_hold_something(db, path, SCHEMA_VERSION)
     # Takes effect only on a file that has no table yet.
     db.execute("PRAGMA auto_vacuum=INCREMENTAL")
     db.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -275,26 +308,27 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def open_reading(path: Path) -> tuple[sqlite3.Connection, bool]:
+def open_reading(path: Path, oldest: int = SCHEMA_VERSION) -> tuple[sqlite3.Connection, bool]:
     """A read-only connection, and whether it takes the file as unchanging.
 
     A cache on a medium that cannot be written, which nobody writes, has no write-ahead log
-    and no way to make its index: it is read as it stands.  Raises CacheError.
+    and no way to make its index: it is read as it stands.  ``oldest`` is the schema version
+    that the caller can still read.  Raises CacheError.
     """
     with speaking_of(path):
         _must_be_file(path)
         try:
-            return _reading(path, "mode=ro"), False
+            return _reading(path, "mode=ro", oldest), False
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
             if side_files(path)[0].exists():
                 raise
-            return _reading(path, "mode=ro&immutable=1"), True
+            return _reading(path, "mode=ro&immutable=1", oldest), True
 
 
-def _reading(path: Path, options: str) -> sqlite3.Connection:
+def _reading(path: Path, options: str, oldest: int) -> sqlite3.Connection:
     db = sqlite3.connect(
         _uri(path, options), uri=True, isolation_level=None, check_same_thread=False
     )
@@ -303,13 +337,18 @@ def _reading(path: Path, options: str) -> sqlite3.Connection:
         db.execute("PRAGMA query_only=ON")
         # A damaged text costs its row, not the whole answer.
         db.text_factory = lambda raw: str(raw, "utf-8", "replace")
-        _must_hold_something(db, path)
+        _must_hold_something(db, path, oldest)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _must_hold_something(db: sqlite3.Connection, path: Path) -> None:
-    if check_version(db, path) < SCHEMA_VERSION:
+def _must_hold_something(db: sqlite3.Connection, path: Path, oldest: int) -> None:
+    version = check_version(db, path)
+    if version == 0:
         raise CacheMissing(f"the cache {path} holds nothing yet; start a collector")
+    if version < oldest:
+        raise CacheMissing(
+            f"the cache {path} was written by an older watchdesk; start a collector"
+        )

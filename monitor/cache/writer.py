@@ -7,14 +7,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from monitor.cache import codec
-from monitor.cache.details import Details, Split, split
-from monitor.cache.intern import Dictionary
-from monitor.cache.purge import Purge
+from monitor.cache import codec, filing, parts
+from monitor.cache.history import Ledger, moment_of
+from monitor.cache.purge import Purge, give_back
+from monitor.cache.rollup import Watermarks
 from monitor.cache.says import Request
 from monitor.cache.schema import (
     CacheCorrupt,
@@ -29,17 +29,13 @@ from monitor.cache.schema import (
     speaking_of,
     transaction,
 )
-from monitor.records import Event, Micros, Observation, Row, TraceFacts
+from monitor.cache.upkeep import DEFAULT, Retention, Upkeep
+from monitor.records import Event, Micros, Observation, Row
 
 # Readers keep their transactions short, so the log starts over at every checkpoint; a
 # stuck one is waited for only this often.
 WAL_CAP_BYTES: Final = 64 * 1024 * 1024
 
-_INSERT_OBSERVATION: Final = (
-    "INSERT OR IGNORE INTO observations (check_no, at, outcome, reason, rtt_ms, sent, received,"
-    " took_ms, address, said_by, stalled, vantage, note, detail, facts)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
-)
 _INSERT_EVENT: Final = (
     "INSERT INTO events (at, kind, subject, old, new, hard, reason, rule, text, since, until,"
     " quiet, evidence) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -51,10 +47,6 @@ _UPSERT_ROW: Final = (
 _UPSERT_MEMORY: Final = (
     "INSERT INTO memories (subject, record) VALUES (?,?)"
     " ON CONFLICT (subject) DO UPDATE SET record = excluded.record"
-)
-_UPSERT_TRACE: Final = (
-    "INSERT INTO traces (check_no, at) VALUES (?,?)"
-    " ON CONFLICT (check_no) DO UPDATE SET at = max(at, excluded.at)"
 )
 _REQUESTS: Final = (
     "SELECT id, at, who, verb, subject, argument FROM requests WHERE id > ?"
@@ -86,10 +78,11 @@ class Writer:
         with speaking_of(self._path):
             self._inode = self._path.stat().st_ino
         self._db = db
-        self._checks = Dictionary(db, "checks", "id")
-        self._words = Dictionary(db, "words", "word")
-        self._details = Details(db)
+        self._rolled = Watermarks(db)
+        self._filing = filing.Filing(db, self._rolled)
+        self._ledger = Ledger(db)
         self._purge = Purge(db)
+        self._upkeep = Upkeep(db, self._rolled, self._filing.details)
         self._patience = WAL_CAP_BYTES
         return db
 
@@ -107,9 +100,9 @@ class Writer:
 
     def _failed(self, error: CacheError) -> None:
         """Leave nothing of a failed transaction in memory, nor a connection beyond repair."""
-        self._checks.clear()
-        self._words.clear()
-        self._details.clear()
+        self._filing.clear()
+        self._ledger.clear()
+        self._upkeep.clear()
         if self._db is not None and not isinstance(
             error, CacheLocked | CacheFull | CacheRefused | CacheMissing
         ):
@@ -125,9 +118,12 @@ class Writer:
         observations: Sequence[Observation],
         events: Sequence[Event],
         rows: Mapping[str, Row],
+        at: Micros | None = None,
     ) -> list[Event]:
         """Keep all of it in one transaction; returns the events with their ids.
 
+        ``at`` is the clock's reading now, under which the board is remembered; without it
+        the newest time in what is given is taken, and never one before the last commit.
         Of two observations of one check at one time the first is kept, so that what a desk
         has shown as evidence never changes.  A row replaces the one of its subject.  All
         rows of a commit carry one version, higher than any before.  A record that no cache
@@ -137,12 +133,12 @@ class Writer:
         """
         with self._turn:
             try:
-                return self._commit(observations, events, rows)
+                return self._commit(observations, events, rows, at)
             except CacheRefused:
                 fit = [seen for seen in observations if codec.keepable(seen)]
                 said = [event for event in events if codec.keepable(event)]
                 show = {name: row for name, row in rows.items() if codec.keepable(row)}
-                kept = self._commit(fit, said, show)
+                kept = self._commit(fit, said, show, at)
                 self.refused += len(observations) + len(events) + len(rows)
                 self.refused -= len(fit) + len(said) + len(show)
                 return kept
@@ -152,10 +148,11 @@ class Writer:
         observations: Sequence[Observation],
         events: Sequence[Event],
         rows: Mapping[str, Row],
+        at: Micros | None,
     ) -> list[Event]:
         with self._failing():
             db = self._ready()
-            kept = self._write(db, observations, events, rows)
+            kept = self._write(db, observations, events, rows, at)
             self._cap_log(db)
             return kept
 
@@ -175,73 +172,25 @@ class Writer:
         observations: Sequence[Observation],
         events: Sequence[Event],
         rows: Mapping[str, Row],
+        at: Micros | None,
     ) -> list[Event]:
         # Encoded before the lock is taken: people's requests wait for it.
-        facts = [split(seen.facts) for seen in observations]
+        filed = filing.prepare(observations, filing.letters(observations, rows))
         said = [codec.event_columns(event) for event in events]
         blobs = [(subject, *codec.row_blobs(row)) for subject, row in rows.items()]
+        cuts = {subject: parts.cut(row) for subject, row in rows.items()}
+        # After the rows are taken: the judge may go on while this thread writes.
+        moment = moment_of(observations, events, rows, at)
         kept: list[Event] = []
         with transaction(db):
-            self._write_observations(db, observations, facts)
+            self._filing.write(filed)
             for event, columns in zip(events, said, strict=True):
                 number = db.execute(_INSERT_EVENT, columns).lastrowid
                 kept.append(msgspec.structs.replace(event, id=number))
             if blobs:
                 self._write_rows(db, blobs)
+            self._ledger.write(events, cuts, moment)
         return kept
-
-    def _write_observations(
-        self,
-        db: sqlite3.Connection,
-        observations: Sequence[Observation],
-        facts: Sequence[Split],
-    ) -> None:
-        plain: list[tuple[Any, ...]] = []
-        for seen, halves in zip(observations, facts, strict=True):
-            columns = self._columns(seen, halves)
-            if isinstance(seen.facts, TraceFacts):
-                # In order with the others: a later one may be its duplicate.
-                db.executemany(_INSERT_OBSERVATION, plain)
-                plain.clear()
-                if db.execute(_INSERT_OBSERVATION, columns).rowcount == 1:
-                    self._write_hops(db, columns[0], seen.at, seen.facts)
-            else:
-                plain.append(columns)
-        db.executemany(_INSERT_OBSERVATION, plain)
-
-    def _columns(self, seen: Observation, facts: Split) -> tuple[Any, ...]:
-        word = self._words.number
-        return (
-            self._checks.number(seen.check),
-            seen.at,
-            word(seen.outcome.value),
-            word(seen.reason.value),
-            seen.rtt_ms,
-            seen.sent,
-            seen.received,
-            seen.took_ms,
-            word(seen.address) if seen.address else None,
-            word(seen.said_by) if seen.said_by else None,
-            int(seen.stalled),
-            None if seen.vantage == codec.LOCAL else word(seen.vantage),
-            seen.note or None,
-            self._details.number(facts, seen.at),
-            facts.varying,
-        )
-
-    def _write_hops(
-        self, db: sqlite3.Connection, check_no: int, at: Micros, trace: TraceFacts
-    ) -> None:
-        passed = {
-            (check_no, at, self._words.number(address), hop.ttl)
-            for hop in trace.hops
-            for address in (hop.address, *hop.others)
-            if address
-        }
-        db.execute(_UPSERT_TRACE, (check_no, at))
-        db.executemany(
-            "INSERT INTO hops (check_no, at, address, ttl) VALUES (?,?,?,?)", sorted(passed)
-        )
 
     def _write_rows(
         self, db: sqlite3.Connection, blobs: list[tuple[str, bytes, bytes | None]]
@@ -288,16 +237,38 @@ class Writer:
             found = self._ready().execute(_REQUESTS, (after,)).fetchall()
         return [Request(*row) for row in found]
 
+    def maintain(self, now: Micros, retention: Retention = DEFAULT) -> bool:
+        """Do one slice, a few milliseconds, of whatever is due at ``now``.
+
+        Rolls up runs, forgets what is older than ``retention`` and gives room back to the
+        disk, in this order.  Returns whether anything was due: call it again, soon, while
+        it does.  Raises CacheError.
+        """
+        with self._turn, self._failing():
+            db = self._ready()
+            busy = self._upkeep.slice(now, retention)
+            self._cap_log(db)
+            return busy
+
+    def roll_up(self, now: Micros) -> bool:
+        """Roll up one slice of the runs before ``now``; whether any were due."""
+        with self._turn, self._failing():
+            self._ready()
+            return self._upkeep.roll_up(now)
+
     def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
         """Delete one slice of raw observations and requests older than ``now - keep``.
 
-        Returns how many rows went, 0 when none is left.  Raises CacheError.
+        Returns how many rows went, 0 when none is left.  What was not rolled up is lost:
+        :meth:`maintain` never does that.  Raises CacheError.
         """
         with self._turn, self._failing():
             db = self._ready()
             gone = self._purge.slice(now - keep, slice_rows)
+            if gone:
+                give_back(db)
             # Some of those remembered may be gone.
-            self._details.clear()
+            self._filing.details.clear()
             self._cap_log(db)
             return gone
 

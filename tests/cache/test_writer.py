@@ -179,7 +179,7 @@ def test_damage_met_while_writing_is_said_and_marked(path):
     for turn in range(50):
         writer.commit([seen(at=turn * 100 + n, note="x" * 90) for n in range(100)], [], {})
     writer.close()
-    scribble(path, first_page=3)
+    scribble(path, first_page=40)
     writer = Writer(path)
     with pytest.raises(CacheCorrupt, match="damaged"):
         writer.commit([seen(at=n) for n in range(5_000)], [], {})
