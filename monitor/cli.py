@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import drill
+from monitor.commands import drill, why
 from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     collect.add_argument("--stop", action="store_true", help="stop the running collector")
     collect.add_argument("--by-desk", action="store_true", help=argparse.SUPPRESS)
     drill.add(add("drill", help="rehearse a past outage on a simulated internet"))
+    behind = add("why", help="say what a state rests on: rule, evidence, explanations")
+    _shared(behind)
+    why.add(behind)
     validate = add("validate", help="check a watchlist file and sum it up")
     validate.add_argument("file", help="a watchlist file, or the name of a bundled one")
     init = add("init", help="write a commented watchlist to start from")
@@ -234,6 +237,7 @@ _COMMANDS = {
     "check": _check,
     "collect": _collect,
     "drill": drill.run,
+    "why": why.run,
     "validate": _validate,
     "init": _init,
     "doctor": _doctor,

@@ -136,6 +136,10 @@ class Collector:
         self._restart_helpers = True
         self._wake.set()
         self._health()
+        # A pause holds every timer: what is known now must be on disk before it.
+        task = asyncio.create_task(self._flush(), name="flush-now")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def name_drill(self, name: str, ends: Micros) -> None:
         """Mark everything that is recorded as a drill's."""

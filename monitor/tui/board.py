@@ -127,6 +127,28 @@ class Board:
     def network_of(self, host: HostRow) -> NetworkRow | None:
         return self.networks.get(host.network or host.affiliation)
 
+    def row(self, subject: str) -> Row | None:
+        """The current row of a subject."""
+        kind, _, name = subject.partition(":")
+        tables: dict[str, dict[str, Row]] = {
+            "host": self.hosts,  # type: ignore[dict-item]
+            "check": self.checks,  # type: ignore[dict-item]
+            "network": self.networks,  # type: ignore[dict-item]
+            "vantage": self.vantages,  # type: ignore[dict-item]
+        }
+        return tables.get(kind, {}).get(name)
+
+    def network_behind(self, subject: str) -> NetworkRow | None:
+        """The network a subject is about; the only one there is for anything else."""
+        kind, _, name = subject.partition(":")
+        if kind == "network":
+            return self.networks.get(name)
+        host = self.hosts.get(name.partition("/")[0]) if kind in ("host", "check") else None
+        found = self.network_of(host) if host is not None else None
+        if found is None and len(self.networks) == 1:
+            return next(iter(self.networks.values()))
+        return found
+
     def trace_of(self, host: HostRow) -> Observation | None:
         """The last trace towards a host, if it has a trace check that has run."""
         check = self.checks.get(host.trace)

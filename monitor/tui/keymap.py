@@ -32,6 +32,8 @@ EVERYWHERE: Final = [
     Binding("escape", "back", "back", id="back", key_display="esc"),
     Binding("tab", "next_panel", "next panel", id="next", show=False),
     Binding("shift+tab", "previous_panel", "previous panel", id="previous", show=False),
+    Binding("w", "why", "why", id="why"),
+    Binding("x", "explain", "explanations", id="explain"),
     Binding("r", "probe", "probe now", id="probe"),
     Binding("t", "theme", "theme", id="theme"),
     Binding(
@@ -68,6 +70,8 @@ BINDING_IDS: Final = frozenset(
 FOOTER: Final = (
     "open",
     "back",
+    "why",
+    "explain",
     "filter",
     "group",
     "sort",

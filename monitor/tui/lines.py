@@ -31,8 +31,28 @@ class ObservationTarget(msgspec.Struct, frozen=True):
     observation: Observation
 
 
-# What enter opens.
-Target = HostTarget | CheckTarget | NetworkTarget | EventTarget | ObservationTarget
+class WhyTarget(msgspec.Struct, frozen=True):
+    """Why ``subject`` (``host:ID``) has its state."""
+
+    subject: str
+
+
+class ExplanationsTarget(msgspec.Struct, frozen=True):
+    """The explanations of a network."""
+
+    id: str
+
+
+# What enter, w and x open.
+Target = (
+    HostTarget
+    | CheckTarget
+    | NetworkTarget
+    | EventTarget
+    | ObservationTarget
+    | WhyTarget
+    | ExplanationsTarget
+)
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from monitor.cache.reader import Changes, Cursor, Reader
 from monitor.cache.says import Says
 from monitor.cache.schema import CacheError, CacheLocked
 from monitor.records import Event, Micros, Observation
+from monitor.report.why import Why, why
 
 T = TypeVar("T")
 
@@ -41,6 +42,10 @@ class Source:
 
     async def events(self, subject: str, limit: int) -> list[Event]:
         return await self._ask(lambda reader: reader.events(subject=subject, limit=limit))
+
+    async def why(self, subject: str) -> Why:
+        """Raises UnknownSubject as well."""
+        return await self._ask(lambda reader: why(reader, subject))
 
     async def request(self, at: Micros, verb: str, subject: str) -> int:
         return await self._run(lambda: self._say(at, verb, subject))

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from monitor.records import Event, HostRow, Micros, NetworkRow
 from monitor.tui.board import Board
 from monitor.tui.lines import HostTarget, Line, field, heading, line, wrap
+from monitor.tui.pages.band import phase_band
 from monitor.tui.pages.event import event_line
 from monitor.tui.pages.host import beats_spans
+from monitor.tui.pages.why import explanation_lines
 from monitor.tui.text import (
     STATE_ORDER,
     Look,
@@ -46,6 +48,13 @@ def network_page(
     lines.append(field("origin", (_asns(row.origin_asns, marks), "text")))
     lines.append(field("upstream", (_asns(row.upstream_asns, marks), "text")))
     lines.append(field("time there", (zone_clock(row.timezone, now) or row.timezone, "text")))
+    if row.explanations or row.fate:
+        lines += [
+            Line(),
+            heading(" Explanations", "ranked, never decided; x shows the evidence"),
+        ]
+        lines += explanation_lines(row, look, most=4)
+    lines += phase_band(row, events, look)
     inside, outside, near, far = _places(row, board)
     for title, hosts in (
         (" Inside", inside),

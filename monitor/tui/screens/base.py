@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from monitor.records import CheckRow, HostRow
 from monitor.tui import keymap
+from monitor.tui.lines import ExplanationsTarget, WhyTarget
 from monitor.tui.widgets.keybar import KeyBar
 from monitor.tui.widgets.linelist import LineList
 from monitor.tui.widgets.strip import SituationStrip
@@ -77,6 +78,24 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     def action_back(self) -> None:
         self.desk.pop_screen()
+
+    def about(self) -> str:
+        """What "why" asks about: a subject of the cache; empty: nothing."""
+        return self.subject()[0]
+
+    def action_why(self) -> None:
+        subject = self.about()
+        if subject:
+            self.desk.open_target(WhyTarget(subject))
+        else:
+            self.desk.say("put the cursor on a network, a host, a check or an event first")
+
+    def action_explain(self) -> None:
+        network = self.desk.board.network_behind(self.about())
+        if network is not None:
+            self.desk.open_target(ExplanationsTarget(network.id))
+        else:
+            self.desk.say("no network is watched behind this")
 
     async def action_probe(self) -> None:
         subject, name = self.subject()

@@ -7,6 +7,7 @@ from textual.containers import Horizontal
 from textual.widgets import Input
 
 from monitor.tui import keymap
+from monitor.tui.lines import EventTarget, NetworkTarget
 from monitor.tui.screens.base import DeskScreen, subject_of
 from monitor.tui.view import GROUPS, SORTS, HostView
 from monitor.tui.widgets.events import EventsPanel
@@ -62,6 +63,16 @@ class BoardScreen(DeskScreen):
 
     def subject(self) -> tuple[str, str]:
         return subject_of(self.hosts.host)
+
+    def about(self) -> str:
+        focused = self.focused
+        if isinstance(focused, SituationStrip | EventsPanel):
+            match focused.target:
+                case NetworkTarget(id):
+                    return f"network:{id}"
+                case EventTarget(event):
+                    return event.subject
+        return super().about()
 
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         if isinstance(message.lines, HostsPanel):

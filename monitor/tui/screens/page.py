@@ -8,14 +8,17 @@ from textual.app import ComposeResult
 
 from monitor.cache.schema import CacheError
 from monitor.records import Event, Observation, Row
+from monitor.report.why import UnknownSubject, Why
 from monitor.tui.lines import (
     CheckTarget,
     EventTarget,
+    ExplanationsTarget,
     HostTarget,
     Line,
     NetworkTarget,
     ObservationTarget,
     Target,
+    WhyTarget,
     line,
 )
 from monitor.tui.pages.check import check_page
@@ -23,6 +26,7 @@ from monitor.tui.pages.event import event_page
 from monitor.tui.pages.host import host_page
 from monitor.tui.pages.network import network_page
 from monitor.tui.pages.observation import observation_page
+from monitor.tui.pages.why import explanations_page, why_page
 from monitor.tui.screens.base import DeskScreen, subject_of
 from monitor.tui.text import Look
 from monitor.tui.widgets.linelist import PageList
@@ -44,6 +48,7 @@ class PageScreen(DeskScreen):
         self._events: Sequence[Event] = ()
         self._history: Sequence[Observation] = ()
         self._loaded: Row | None = None
+        self._why: Why | None = None
         self._problem = ""
         self._placed = False
 
@@ -76,6 +81,25 @@ class PageScreen(DeskScreen):
             case _:
                 return "", ""
 
+    def about(self) -> str:
+        match self.target:
+            case NetworkTarget(id) | ExplanationsTarget(id):
+                return f"network:{id}"
+            case EventTarget(event):
+                return event.subject
+            case WhyTarget(subject):
+                return subject
+            case _:
+                return super().about()
+
+    def action_why(self) -> None:
+        if not isinstance(self.target, WhyTarget):
+            super().action_why()
+
+    def action_explain(self) -> None:
+        if not isinstance(self.target, ExplanationsTarget):
+            super().action_explain()
+
     def _row(self) -> Row | None:
         """The current row this page is about; None for what never changes."""
         board = self.desk.board
@@ -84,8 +108,10 @@ class PageScreen(DeskScreen):
                 return board.hosts.get(id)
             case CheckTarget(id):
                 return board.checks.get(id)
-            case NetworkTarget(id):
+            case NetworkTarget(id) | ExplanationsTarget(id):
                 return board.networks.get(id)
+            case WhyTarget(subject):
+                return board.row(subject)
             case _:
                 return None
 
@@ -99,8 +125,10 @@ class PageScreen(DeskScreen):
                     self._events = await source.events(f"network:{id}", EVENTS)
                 case CheckTarget(id):
                     self._history = await source.observations(id, OBSERVATIONS)
+                case WhyTarget(subject):
+                    self._why = await source.why(subject)
             self._problem = ""
-        except CacheError as error:
+        except (CacheError, UnknownSubject) as error:
             self._problem = str(error)
         if self.is_attached:
             self._show()
@@ -132,6 +160,10 @@ class PageScreen(DeskScreen):
                 return event_page(event, board, look)
             case ObservationTarget(observation):
                 return observation_page(observation, board, look)
+            case WhyTarget():
+                return why_page(self._why, look)
+            case ExplanationsTarget(id) if id in board.networks:
+                return explanations_page(board.networks[id], look)
             case _:
                 return [line((" this has left the watchlist", "dim"))]
 
@@ -148,3 +180,7 @@ class PageScreen(DeskScreen):
                 return f"Event {event.id}", str(event.kind)
             case ObservationTarget(observation):
                 return f"Observation of {observation.check}", observation.vantage
+            case WhyTarget(subject):
+                return f"Why {board.name_of(subject)}", subject
+            case ExplanationsTarget(id):
+                return f"Explanations, {board.name_of(f'network:{id}')}", "none is decided"

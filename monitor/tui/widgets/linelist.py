@@ -116,6 +116,11 @@ class LineList(ScrollView, can_focus=True):
         return cast("Desk", self.app)
 
     @property
+    def target(self) -> Target | None:
+        """What enter would open here."""
+        return self.line(self.index, self.line_width).target if self.count() else None
+
+    @property
     def palette(self) -> Palette:
         return self.desk.palette
 
@@ -314,7 +319,7 @@ class LineList(ScrollView, can_focus=True):
     def action_open(self) -> None:
         self.visited()
         if self.count():
-            target = self.line(self.index, self.line_width).target
+            target = self.target
             if target is not None:
                 self.post_message(self.Open(target))
 
