@@ -267,13 +267,16 @@ class RouteJudge:
     ) -> list[_Change]:
         """Provisional at once, confirmed when it has lasted."""
         quiet = row.unstable
-        if row.state is Routed.UNKNOWN and row.soft is None:
-            if memory.before is level:
-                row.state, row.since, memory.before = level, memory.before_since, None
-                return [_Change("as-before", Routed.UNKNOWN, level, hard=True, quiet=True)]
-            if memory.before is None and level is Routed.VISIBLE:
-                row.state, row.since = level, now
-                return [_Change("first-look", Routed.UNKNOWN, level, hard=True, quiet=True)]
+        if row.state is Routed.UNKNOWN and memory.before is level and row.soft is None:
+            row.state, row.since, memory.before = level, memory.before_since, None
+            return [_Change("as-before", Routed.UNKNOWN, level, hard=True, quiet=True)]
+        if row.state is Routed.UNKNOWN and memory.before is None and level is Routed.VISIBLE:
+            # All is well from the first look; nothing was better before.
+            soft, row.soft, row.soft_since = row.soft, None, 0
+            row.state, row.since = level, now
+            if soft is not None:
+                return [_Change("route-back", soft, level, quiet=quiet)]
+            return [_Change("first-look", Routed.UNKNOWN, level, hard=True, quiet=True)]
         old = row.state
         if old is Routed.UNKNOWN and memory.before is not None:
             old = memory.before

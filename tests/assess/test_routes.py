@@ -135,6 +135,15 @@ def test_withdrawn_at_the_first_look_is_told():
     assert rules(desk.at(360, 0)) == [("route-confirmed", "unknown", "withdrawn", True)]
 
 
+def test_a_first_look_at_half_of_it_is_put_right():
+    desk = Desk()
+    desk.at(0, 0)
+    (event,) = desk.at(30, PEERS)
+    assert rules([event]) == [("route-back", "withdrawn", "visible", False)]
+    assert desk.states() == [Routed.VISIBLE] * 4
+    assert desk.at(400, PEERS) == []
+
+
 def test_three_crossings_within_the_hour_are_unstable_until_they_are_old():
     desk = settled()
     desk.at(600, 0)

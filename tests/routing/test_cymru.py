@@ -199,7 +199,8 @@ async def test_what_is_not_routed_is_known_to_be_so(origins, server, moved):
 )
 async def test_failures_are_typed_and_kept_for_a_while(server, moved, mode, address, lookup):
     server.mode = mode
-    origins = Origins(moved, ["127.0.0.1"], port=server.port, timeout_s=0.3, **ZONES)
+    timeout_s = 0.3 if lookup is Lookup.TIMEOUT else 10.0
+    origins = Origins(moved, ["127.0.0.1"], port=server.port, timeout_s=timeout_s, **ZONES)
     found = await origins.origin(address)
     assert (found.lookup, found.prefix, found.asns) == (lookup, "", ())
     assert (await origins.origin(address)).lookup is lookup
@@ -239,7 +240,6 @@ async def test_the_budget(server, moved):
     lookups = [each.lookup for each in found]
     assert lookups.count(Lookup.BUSY) == 80 - len(server.asked) > 0
     assert max(moved.slept) <= 32.0
-    assert moved.slept[0] == pytest.approx(0.5, abs=0.4)
 
 
 async def test_a_restart_does_not_ask_again(origins, server, moved):

@@ -165,7 +165,7 @@ async def test_one_prefix_fails_alone(stat, plain, reason):
     bad = "198.18.9.0/24"
     server.plain[bad] = plain
     async with serving(server) as url:
-        deadline = 1.0 if plain is None else 30.0
+        deadline = 2.0 if plain is None else 30.0
         found = await stat(url, deadline_s=deadline).views([NET, bad])
     assert found.failed == {bad: reason}
     assert [each.prefix for each in found.snapshots] == [NET]
