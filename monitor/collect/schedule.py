@@ -94,10 +94,16 @@ class Schedule:
         if entry is None:
             return
         entry.running = False
+        passed = _newest_tick(entry, now)
+        if entry.turn < passed:
+            self.missed += passed - entry.turn
+            entry.turn = passed
         if retry_s is None:
-            self._next_tick(entry, now)
+            # A look brought forward stands for the next tick; many do for no more than that.
+            entry.turn = min(entry.turn + 1, passed + 2)
+            self._plan_tick(entry)
         else:
-            entry.turn = max(entry.turn, int((now + retry_s) // entry.check.interval_s))
+            entry.turn = max(entry.turn, _newest_tick(entry, now + retry_s))
             self._plan(entry, now + retry_s)
 
     def postpone(self, name: str, until: float) -> None:
@@ -142,12 +148,11 @@ class Schedule:
         entry.due = due
         self._push(entry)
 
-    def _next_tick(self, entry: Entry, now: float) -> None:
-        interval = entry.check.interval_s
-        entry.turn += 1
-        late = int((now - entry.phase * interval) // interval) + 1
-        if entry.turn < late:
-            self.missed += late - entry.turn
-            entry.turn = late
+    def _plan_tick(self, entry: Entry) -> None:
         jitter = _fraction(f"{entry.check.id}/{entry.turn}") * JITTER
-        self._plan(entry, (entry.turn + entry.phase + jitter) * interval)
+        self._plan(entry, (entry.turn + entry.phase + jitter) * entry.check.interval_s)
+
+
+def _newest_tick(entry: Entry, now: float) -> int:
+    """The number of the newest tick whose time, before jitter, has come."""
+    return int((now / entry.check.interval_s - entry.phase) // 1)

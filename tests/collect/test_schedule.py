@@ -114,3 +114,24 @@ def test_everything_can_be_brought_forward() -> None:
     runs(schedule, 0.0, 11.0)
     schedule.bring_forward(20.0, 30.0)
     assert len({name for _, name in runs(schedule, 20.0, 50.0)}) == 40
+
+
+def test_many_looks_at_once_cost_no_later_tick() -> None:
+    schedule = Schedule([check("a", 60.0)], 0.0)
+    runs(schedule, 0.0, 200.0)
+    for now in range(200, 240, 4):
+        assert schedule.soon("a/icmp", now)
+        assert schedule.pop_due(now) is not None
+        schedule.done("a/icmp", now + 1.0)
+    due = schedule.next_due()
+    assert due is not None
+    assert due <= 240 + 2 * 60.0 * (1 + JITTER)
+
+
+def test_ticks_missed_before_a_retry_are_counted_too() -> None:
+    schedule = Schedule([check("a", 10.0)], 0.0)
+    at = schedule.next_due()
+    assert at is not None
+    assert schedule.pop_due(at) is not None
+    schedule.done("a/icmp", at + 45.0, 10.0)
+    assert schedule.missed == 4
