@@ -43,6 +43,7 @@ class Sink:
         self._events: list[Event] = []
         self._rows: dict[str, Row] = {}
         self._seen_request = 0
+        self._going: asyncio.Task[list[Request]] | None = None
         self.dropped = 0
         self.problem = ""
 
@@ -65,8 +66,18 @@ class Sink:
         """Commit what is buffered; returns what people have asked since the last flush.
 
         When the cache cannot be written everything stays buffered, ``problem`` says why in
-        one sentence, and the next flush tries again.
+        one sentence, and the next flush tries again.  One that is cancelled goes on, for a
+        thread cannot be called back; the next one waits for it.
         """
+        if not self._threaded:
+            return await self._flush()
+        if self._going is not None:
+            await asyncio.wait([self._going])
+            self._going.result()
+        self._going = asyncio.create_task(self._flush(), name="flush to the cache")
+        return await asyncio.shield(self._going)
+
+    async def _flush(self) -> list[Request]:
         observations, events = list(self._observations), self._events
         rows = self._rows
         if self._threaded:

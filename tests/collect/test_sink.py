@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
+import pytest
+
+from monitor.cache.schema import CacheError
 from monitor.collect import sink as module
 from monitor.collect.sink import Sink
 from monitor.records import Event, EventKind, Observation, Outcome, Verdict
@@ -53,3 +57,28 @@ def test_a_writer_thread_is_used_and_nothing_is_committed_twice() -> None:
 
     asyncio.run(run())
     assert len(store.events) == len(store.observations) == 1
+
+
+async def test_a_flush_that_is_cancelled_loses_nothing_and_writes_nothing_twice() -> None:
+    held = threading.Event()
+
+    class Slow(Memory):
+        def commit(self, observations, events, rows):
+            if not held.is_set():
+                assert held.wait(10)
+                raise CacheError("no space left")
+            return super().commit(observations, events, rows)
+
+    store = Slow()
+    sink = Sink(store)
+    sink.put(Verdict(events=[told(1)]), seen(1))
+    first = asyncio.create_task(sink.flush())
+    await asyncio.sleep(0)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    sink.put(Verdict(), seen(2))
+    held.set()
+    await sink.flush()
+    assert [each.at for each in store.observations] == [1, 2]
+    assert store.events == [told(1)]
