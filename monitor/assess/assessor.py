@@ -199,6 +199,8 @@ class Assessor:
             self._tell(event)
             if event.kind is EventKind.VANTAGE and event.new == Vantage.FAULT:
                 self._suspend(now, event.text)
+            elif event.kind is EventKind.VANTAGE and event.new == Vantage.HEALTHY:
+                self._say_what_waited(now)
         self._mark_stale(now)
         if now % self._rules.network_round == 0:
             for judged in self._roster.networks.values():
@@ -206,12 +208,21 @@ class Assessor:
 
     def _suspend(self, now: Micros, why: str) -> None:
         """Our own fault: whatever was thought of anybody is not known now."""
-        for watched, check in self._roster.of_check.values():
-            self._forget(watched, check, now, "vantage", why)
+        for _, check in self._roster.of_check.values():
+            self._forget(check, now, "vantage", why)
+        # Only now: what a host was is what all of its checks were together.
+        for watched in self._roster.hosts.values():
+            self._redraw(watched, now, "vantage", why)
         for judged in self._roster.networks.values():
             for event in judged.judge.suspend(now, "own vantage fault"):
                 self._tell(event)
             self.verdict.add(judged.row)
+
+    def _say_what_waited(self, now: Micros) -> None:
+        """The recheck is over: hosts that are not what they were say so now."""
+        for watched in self._roster.hosts.values():
+            self._combine(watched, now)
+            self.verdict.add(watched.row)
 
     def _mark_stale(self, now: Micros) -> None:
         while self._stale and self._stale[0][0] <= now:
@@ -222,7 +233,8 @@ class Assessor:
                 if not check.stale:
                     check.stale = True
                     text = f"no trusted data for {self._rules.stale_intervals} intervals"
-                    self._forget(watched, check, now, "stale", text)
+                    self._forget(check, now, "stale", text)
+                    self._redraw(watched, now, "stale", text)
                 at = now + int(check.interval_s * SECOND)
             heapq.heappush(self._stale, (at, name))
 
@@ -306,13 +318,13 @@ class Assessor:
             row.interval_s * self._rules.stale_intervals * SECOND
         )
 
-    def _forget(
-        self, watched: Watched, row: CheckRow, now: Micros, rule: str, why: str
-    ) -> None:
+    def _forget(self, row: CheckRow, now: Micros, rule: str, why: str) -> None:
         event = checks.forget(row, now, rule, why)
         self.verdict.add(row)
         if event is not None:
             self._tell(event)
+
+    def _redraw(self, watched: Watched, now: Micros, rule: str, why: str) -> None:
         self._combine(watched, now, rule, why)
         hosts.refresh(watched.row, watched.checks)
         self.verdict.add(watched.row)
@@ -329,6 +341,9 @@ class Assessor:
         row = watched.row
         row.soft = soft if soft is not new else None
         if new is row.state:
+            return
+        if self._must_wait(row, new, soft):
+            row.soft = new
             return
         old, row.state = row.state, new
         since = max((check.since for check in speaking if check.state is new), default=now)
@@ -364,6 +379,20 @@ class Assessor:
         for child in self._roster.children.get(row.id, ()):
             self._combine(child, now)
             self.verdict.add(child.row)
+
+    def _must_wait(self, row: HostRow, new: State, soft: State) -> bool:
+        """Whether a host's new state is not yet to be told.
+
+        In a recheck hosts only return to what they were (DESIGN 4.1).  One that was UNKNOWN
+        waits for a check on probation that would make it what it was before.
+        """
+        if new is State.UNKNOWN:
+            return False
+        unknown = row.state is State.UNKNOWN
+        if self._guard.row.health is Vantage.RECHECK:
+            usual = State.UP if row.before is None else row.before
+            return not (unknown and new is usual)
+        return unknown and row.before is not None and soft is row.before is not new
 
     def _tell_flapping(self, watched: Watched, events: list[Event]) -> None:
         """A host begins or ends to flap with the check that does."""

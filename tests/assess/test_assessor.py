@@ -398,3 +398,84 @@ def test_a_site_by_name_is_inside_where_its_address_says_and_a_move_is_told() ->
     moves = [e for e in world.events if e.kind is EventKind.HOSTING]
     assert [e.quiet for e in moves] == [True, False]
     assert "outside every watched network" in moves[1].text
+
+
+def own_fault(world: World, start: float) -> None:
+    """Two minutes in which nobody answers, and controls that do again after them."""
+    for at in range(0, 120, 10):
+        world.controls(start + at, good=0)
+        world.tick(start + at + 9)
+    assert world.judge.vantage.health is Vantage.FAULT
+    for at in range(120, 160, 10):
+        world.controls(start + at)
+        world.tick(start + at + 9)
+    assert world.judge.vantage.health is Vantage.RECHECK
+
+
+def half_down() -> World:
+    """A host of which one check is down and one up."""
+    world = World(watchlist(host("a", "192.0.2.1", Kind.ICMP, Kind.TCP)))
+    for at in range(0, 90, 10):
+        world.controls(at)
+        world.tick(at + 9)
+        world.see("a/tcp", at + 9)
+        if at % 20 == 0:
+            world.see("a/icmp", at + 9, Reason.TIMEOUT)
+    assert world.host("a").state is State.DEGRADED
+    world.events.clear()
+    return world
+
+
+def test_what_a_host_was_before_our_own_fault_is_what_its_checks_were_together() -> None:
+    world = half_down()
+    own_fault(world, 100)
+    assert world.host("a").before is State.DEGRADED
+    turns = [(e.old, e.new) for e in world.events if e.subject == "host:a"]
+    assert turns == [("DEGRADED", "UNKNOWN")]
+
+
+def test_a_host_that_is_half_back_is_not_news_while_the_other_half_is_on_probation() -> None:
+    world = half_down()
+    own_fault(world, 100)
+    for at in range(260, 420, 10):
+        world.controls(at)
+        world.tick(at + 4)
+        world.see("a/tcp", at + 5)
+        world.see("a/icmp", at + 6, Reason.TIMEOUT)
+    assert world.judge.vantage.health is Vantage.HEALTHY
+    assert world.host("a").state is State.DEGRADED
+    assert not [told for told in world.loud() if told[0] == "host:a"]
+
+
+def test_in_a_recheck_hosts_only_return_to_what_they_were(one: World) -> None:
+    for at in range(40, 90, 10):
+        one.controls(at)
+        one.tick(at + 4)
+        one.see("a", at + 5, Reason.TIMEOUT)
+    assert one.host("a").state is State.DOWN
+    one.events.clear()
+    own_fault(one, 90)
+    one.see("a", 255)
+    one.see("a", 260)
+    assert one.host("a").state is State.UNKNOWN
+    assert one.host("a").soft is State.UP
+    for at in range(260, 320, 10):
+        one.controls(at)
+        one.tick(at + 9)
+    assert one.judge.vantage.health is Vantage.HEALTHY
+    assert [told for told in one.loud() if told[0] == "host:a"] == [("host:a", "UNKNOWN", "UP")]
+
+
+def test_counts_of_a_network_fit_together_when_a_host_moves_out() -> None:
+    names = [host(name, f"192.0.2.{n}", affiliation="nk") for n, name in enumerate("abc", 1)]
+    world = World(watchlist(*names))
+    for at in range(0, 60, 10):
+        world.controls(at)
+        world.tick(at + 9)
+        for name in "abc":
+            world.see(name, at + 9, address=f"192.0.2.{'abc'.index(name) + 1}")
+    row = world.rows["network:nk"]
+    assert isinstance(row, NetworkRow)
+    assert (row.inside_up, row.inside_known, row.inside_total) == (3, 3, 3)
+    world.see("a", 61, address="203.0.113.5")
+    assert (row.inside_up, row.inside_known, row.inside_total, row.usual) == (2, 2, 2, 2)
