@@ -91,7 +91,7 @@ class _Piece(NamedTuple):
     since: Micros
     until: Micros
     runs: int
-    ok: int
+    answered: int
     sent: int
     received: int
     low: int | None
@@ -178,9 +178,12 @@ def _slots(
     if span[1] <= span[0]:
         return
     values = (check, span[0] // width, -(-span[1] // width))
-    for slot, *figures, beats in db.execute(_SLOTS.format(table=table), values):
-        since = slot * width
-        yield _Piece(since, since + width, *figures, counts(beats))
+    for row in db.execute(_SLOTS.format(table=table), values):
+        slot, runs, answered, sent, received, low, mid, high, beats = row
+        begin = slot * width
+        end = begin + width
+        found = counts(beats)
+        yield _Piece(begin, end, runs, answered, sent, received, low, mid, high, found)
 
 
 def _put(piece: _Piece, edges: Sequence[Micros], held: list[list[_Piece]]) -> None:
@@ -250,7 +253,7 @@ def _figures(since: Micros, until: Micros, pieces: Sequence[_Piece]) -> Bucket:
         mid
         for piece in pieces
         if (mid := piece.mid) is not None
-        for _ in range(max(1, piece.ok))
+        for _ in range(max(1, piece.answered))
     ]
     return Bucket(
         since,
