@@ -170,6 +170,11 @@ class Assessor:
             # The wall clock itself was moved: its new reading is the time from here on.
             self._now, self._round = until, until // self._rules.round
 
+    def judge_networks(self) -> None:
+        """Judge every network as of now, without waiting for its round."""
+        for judged in self._roster.networks.values():
+            self._judge_network(judged, self._now)
+
     def row_of(self, check: str) -> CheckRow | None:
         """The current row of a check of the watchlist."""
         found = self._roster.of_check.get(check)

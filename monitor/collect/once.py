@@ -73,6 +73,7 @@ def _judge(watchlist: Watchlist, started: int, seen: list[Observation]) -> LookR
     for each in stamped:
         if each.check not in far:
             assessor.observe(msgspec.structs.replace(each, at=end))
+    assessor.judge_networks()
     rows: dict[str, Row] = assessor.take().rows
     back = {each.check: each for each in seen}
     checks = [row for row in rows.values() if isinstance(row, CheckRow)]
