@@ -16,6 +16,8 @@ from monitor.records import Hop, HopWindow
 # An answer may come after the round that asked: a shot so young is not lost yet.
 _LATE_S: Final = 1.0
 _SLOWER: Final = 0.9
+# A hop is recognised by one that stands at most so far before it.
+_NEAR: Final = 4
 
 
 class Place(NamedTuple):
@@ -69,7 +71,7 @@ class KnownPath:
         answer = self._known.get(ttl)
         if answer is not None and not answer.final:
             return Place(answer.source, True)
-        before = max((at for at in self._known if at < ttl), default=0)
+        before = max((at for at in self._known if ttl - _NEAR <= at < ttl), default=0)
         place = self._known[before].source if before else self._start
         likely = turns.likely(place, ttl - before)
         return Place(likely, True) if likely else Place(f"{place}+{ttl - before}", False)
@@ -116,12 +118,17 @@ class KnownPath:
             answer = shot.answer
             if answer is not None and (not answer.final or shot.ttl == trail.reached):
                 self._known[shot.ttl] = answer
-        place, before = self._start, 0
-        for ttl in sorted({shot.ttl for shot in shots}):
-            found = trail.answers(ttl)
-            if found and not found[0].final:
-                turns.learn(place, ttl - before, found[0].source)
-                place, before = found[0].source, ttl
+        for shot in shots:
+            if shot.answer is not None and not shot.answer.final:
+                self._tell_place(shot.ttl, shot.answer.source, turns)
+
+    def _tell_place(self, ttl: int, address: str, turns: Turns) -> None:
+        """Tell the schedule where ``address`` stands: a path that does not know it shares it."""
+        turns.learn(self._start, ttl, address)
+        for before in range(max(1, ttl - _NEAR), ttl):
+            known = self._known.get(before)
+            if known is not None and known.source != address:
+                turns.learn(known.source, ttl - before, address)
 
     def _cut(self, reached: int) -> None:
         """The target answers at ``reached``: what was known beyond is no more."""
