@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import drill, why
+from monitor.commands import drill, memory, why
 from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ def parser() -> argparse.ArgumentParser:
     behind = add("why", help="say what a state rests on: rule, evidence, explanations")
     _shared(behind)
     why.add(behind)
+    held = add("cache", help="say what the cache keeps, since when, and how large it becomes")
+    _shared(held)
+    memory.add_cache(held)
+    export = add("export", help="write the cache to stdout, one JSON record a line")
+    _shared(export)
+    memory.add_export(export)
+    taken = add("import", help="make a new cache (--cache) of an export")
+    _shared(taken)
+    memory.add_import(taken)
     validate = add("validate", help="check a watchlist file and sum it up")
     validate.add_argument("file", help="a watchlist file, or the name of a bundled one")
     init = add("init", help="write a commented watchlist to start from")
@@ -238,6 +247,9 @@ _COMMANDS = {
     "collect": _collect,
     "drill": drill.run,
     "why": why.run,
+    "cache": memory.run_cache,
+    "export": memory.run_export,
+    "import": memory.run_import,
     "validate": _validate,
     "init": _init,
     "doctor": _doctor,
@@ -248,6 +260,7 @@ def main() -> int:
     """Entry point: every expected failure is one sentence on stderr and an exit code."""
     options = parser().parse_args()
     options.watchlist = getattr(options, "watchlist", None)
+    options.cache_given = getattr(options, "cache", None) is not None
     options.cache = getattr(options, "cache", None) or default_cache()
     from monitor.cache.schema import CacheError
     from monitor.watchlist.errors import WatchlistError

@@ -28,8 +28,11 @@ from monitor.records import (
     Micros,
     NetworkRow,
     Observation,
+    Phase,
     RouteRow,
     Row,
+    State,
+    Vantage,
     VantageRow,
 )
 
@@ -39,11 +42,12 @@ TOLD_WITHIN: Final = 5 * SECOND
 _DIGEST_BYTES: Final = 16
 _SQUEEZED_FROM: Final = 512
 _PLAIN, _SQUEEZED = b"\0", b"\1"
-_STATE_FIELD: Final[dict[type[Row], str]] = {
-    CheckRow: "state",
-    HostRow: "state",
-    NetworkRow: "phase",
-    VantageRow: "health",
+# Where the outcome of a transition stands in a row, and what it can be.
+_STATE_FIELD: Final[dict[type[Row], tuple[str, frozenset[str]]]] = {
+    CheckRow: ("state", frozenset(State)),
+    HostRow: ("state", frozenset(State)),
+    NetworkRow: ("phase", frozenset(Phase)),
+    VantageRow: ("health", frozenset(Vantage)),
 }
 _BY_PREFIX: Final[dict[str, type[Row]]] = {
     "check": CheckRow,
@@ -159,6 +163,12 @@ class Ledger:
         for subject, parted in cuts.items():
             self._stand(subject, parted, at)
 
+    def enter(self, subject: str, at: Micros, parted: parts.Cut) -> None:
+        """An entry as it stood in another cache, not older than the last; in a transaction."""
+        sketch = self._sketch(parted)
+        entry = _Entry(at, sketch, parted.turning, parted.sampled, parted.still)
+        self._keep(subject, entry, at)
+
     def _now(self, moment: Moment) -> Micros:
         if self._moment is None:
             self._moment = self._db.execute(_NEWEST).fetchall()[0][0] or 0
@@ -184,6 +194,9 @@ class Ledger:
         kind = _BY_PREFIX.get(event.subject.partition(":")[0])
         if kind is None:
             return
+        field, known = _STATE_FIELD[kind]
+        if event.new not in known:
+            return
         last = self._last_of(event.subject)
         if last is None:
             if parted is None:
@@ -194,7 +207,7 @@ class Ledger:
         turning = parts.turned(
             last.turning,
             kind,
-            **{_STATE_FIELD[kind]: event.new},
+            **{field: event.new},
             since=event.since or event.at,
             soft=None,
             reason=event.reason,
