@@ -87,12 +87,21 @@ def as_json(report: LookReport) -> str:
     found = {
         "schema": SCHEMA,
         "watchlist": report.watchlist,
-        "vantage": report.vantage,
-        "networks": report.networks,
+        "vantage": _whole(report.vantage),
+        "networks": [_whole(network, leave=("memory",)) for network in report.networks],
         "hosts": hosts,
         "exit": exit_code(report),
     }
     return msgspec.json.format(msgspec.json.encode(found), indent=2).decode()
+
+
+def _whole(row: msgspec.Struct, leave: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Every field of a row, those with their default too: programs rely on them."""
+    return {
+        name: msgspec.to_builtins(getattr(row, name))
+        for name in row.__struct_fields__
+        if name not in leave
+    }
 
 
 def _raw(check: str, seen: Observation | None) -> dict[str, Any]:

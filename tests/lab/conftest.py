@@ -30,6 +30,7 @@ class RunningLab:
     """Orders for a lab, and looks from its desk."""
 
     def __init__(self, directory):
+        self.directory = directory
         self._env = {**os.environ, "LAB_DIR": str(directory)}
 
     def __call__(self, *words):
