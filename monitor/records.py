@@ -940,19 +940,25 @@ class PathHop(msgspec.Struct, frozen=True, omit_defaults=True):
 class PathMemory(msgspec.Struct, omit_defaults=True):
     """What the judge must remember of a path between two rounds.
 
-    ``first`` began what is on probation: ``tried`` is the path seen instead of the usual
-    one, by TTL, ``ends`` the place where the path ended (last address and state), ``times``
-    how often in a row.  ``strays`` counts how often an address showed once at a TTL and
-    was gone again, by ``ttl address``; ``flow`` is the flow of the usual path.
+    ``tried`` is a path seen instead of the usual one, by TTL, ``tried_times`` how often in a
+    row and ``tried_first`` where that began.  ``end`` is how the last rounds ended when that
+    is not what the row says, likewise.  ``strays`` are the times at which an address showed
+    and the usual one came back, by ``ttl address``; ``steady`` counts rounds in a row in
+    which no other arm showed.  ``flow`` is the flow of the usual path; ``loud`` whether the
+    break was news.
     """
 
     tried: tuple[str, ...] = ()
-    ends: str = ""
-    times: int = 0
-    failing: int = 0
-    first: Observation | None = None
-    strays: dict[str, int] = {}
+    tried_times: int = 0
+    tried_first: Observation | None = None
+    end: str = ""
+    end_times: int = 0
+    end_first: Observation | None = None
+    end_far: Observation | None = None
+    strays: dict[str, list[Micros]] = {}
+    steady: int = 0
     flow: int = 0
+    loud: bool = False
 
 
 class PathRow(msgspec.Struct, omit_defaults=True):

@@ -17,6 +17,7 @@ from monitor.assess import check as checks
 from monitor.assess import host as hosts
 from monitor.assess import situation
 from monitor.assess.network import Tally
+from monitor.assess.paths import Paths
 from monitor.assess.roster import Judged, Roster, Watched
 from monitor.assess.rules import RULES, Rules
 from monitor.assess.vantage import Guard
@@ -67,6 +68,7 @@ class Assessor:
         earlier = old.get(f"vantage:{vantage}")
         if isinstance(earlier, VantageRow):
             self._guard.restore(earlier)
+        self._paths = Paths(old)
         self._take_over(Roster(watchlist, old, rules))
 
     def _take_over(self, roster: Roster) -> None:
@@ -79,7 +81,8 @@ class Assessor:
         for judged in roster.networks.values():
             self._count(judged)
         sentences = rules_row(self._rules)
-        for row in (sentences, self._guard.row, *roster.rows(), *roster.removed):
+        left = self._paths.follow(roster.watchlist)
+        for row in (sentences, self._guard.row, *roster.rows(), *roster.removed, *left):
             self.verdict.add(row)
 
     def reload(self, watchlist: Watchlist) -> None:
@@ -146,6 +149,11 @@ class Assessor:
         if row is watched.main:
             watched.row.beats = row.beats
         self.verdict.rows[f"host:{watched.row.id}"] = watched.row
+        told, path = self._paths.observe(observation, self._guard)
+        for event in told:
+            self._tell(event)
+        if path is not None:
+            self.verdict.add(path)
 
     def gap(self, since: Micros, until: Micros, why: str) -> None:
         """Write a gap: nothing was seen in between, and soft counters start anew."""

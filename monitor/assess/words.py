@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.assess.explain import BASE_RATES
+from monitor.assess.path import AGREE
 from monitor.assess.rules import RULES, Rules
 from monitor.records import HOUR, MINUTE, SECOND, Micros, Phase, RulesRow, State, Vantage
 
@@ -175,9 +176,31 @@ def _routes(rules: Rules) -> dict[str, str]:
     }
 
 
+def _paths() -> dict[str, str]:
+    return {
+        "path-change": (
+            f"Another way than the usual one was found {AGREE} rounds in a row, and not one "
+            "between arms that balance one load (rule 4)."
+        ),
+        "path-break": (
+            f"The host was not reached {AGREE} rounds in a row: named are the last hop that "
+            "answers and the first of the usual ones that does not. A hop that is silent or "
+            "answers rarely while others behind it answer is no break (rule 4)."
+        ),
+        "path-end": (
+            f"Every usual hop on the way answered and the host did not, {AGREE} rounds in a "
+            "row (rule 4)."
+        ),
+        "path-loop": (
+            f"The way led past the same routers again, {AGREE} rounds in a row (rule 4)."
+        ),
+        "path-whole": f"The host was reached again {AGREE} rounds in a row (rule 4).",
+    }
+
+
 def rule_texts(rules: Rules = RULES) -> dict[str, str]:
     """One plain sentence for each name of a rule that an event may carry."""
-    return {**_vantage(rules), **_states(rules), **_phases(rules), **_routes(rules)}
+    return {**_vantage(rules), **_states(rules), **_phases(rules), **_routes(rules), **_paths()}
 
 
 def next_texts(rules: Rules = RULES) -> dict[str, str]:
