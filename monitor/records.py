@@ -968,7 +968,8 @@ class PathRow(msgspec.Struct, omit_defaults=True):
     ``changed_at``; ``current`` is what answers now.  When ``state`` is BROKEN or LOOP, the
     break lies behind ``last_address`` at ``last_ttl`` and before ``next_address``, the first
     hop that usually answers beyond (the target itself at the latest), since ``since``.
-    ``reason`` and ``said_by`` tell a refusal from silence; ``loop`` are a loop's addresses.
+    ``reason`` and ``said_by`` tell a refusal from silence; ``loop`` are a loop's addresses;
+    ``why`` is the break in a sentence.
     ``rounds`` counts the rounds since the path is known.
     """
 
@@ -991,6 +992,7 @@ class PathRow(msgspec.Struct, omit_defaults=True):
     reason: Reason = Reason.NONE
     said_by: str = ""
     loop: tuple[str, ...] = ()
+    why: str = ""
     at: Micros = 0
     memory: PathMemory | None = None
     removed: bool = False

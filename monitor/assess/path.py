@@ -258,10 +258,10 @@ class PathJudge:
         quiet = not known or (at_host and not crosses) or (moved and row.last_asn == before)
         memory.loud = memory.loud or not quiet if moved else not quiet
         rule = "path-loop" if row.loop else "path-end" if at_host else "path-break"
-        text = break_text(row)
+        row.why = break_text(row)
         return self._event(
             seen,
-            f"the break moved: {text}" if moved else text,
+            f"the break moved: {row.why}" if moved else row.why,
             rule=rule,
             since=row.since,
             first=first,
@@ -285,7 +285,7 @@ class PathJudge:
         row.state, row.since = PathState.WHOLE, first.at
         row.last_ttl, row.last_address, row.last_asn = 0, "", None
         row.next_address, row.next_asn, row.loop = "", None, ()
-        row.reason, row.said_by = Reason.NONE, ""
+        row.reason, row.said_by, row.why = Reason.NONE, "", ""
         self._forget_end()
         quiet, memory.loud = not memory.loud, False
         text = f"path whole again after {gone}; it had ended behind {where}"
