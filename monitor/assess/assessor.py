@@ -362,14 +362,17 @@ class Assessor:
         since = max((check.since for check in speaking if check.state is new), default=now)
         quiet = rule != ""
         rule = rule or "hard"
-        if new is State.UNKNOWN:
-            row.before, row.before_since = old, row.since
+        if quiet or new is State.UNKNOWN:
+            # What is only not known any more is no news, nor is finding it again.
+            if row.before is None:
+                row.before, row.before_since = old, row.since
             since, quiet = now, True
-        elif old is State.UNKNOWN:
-            if row.before is new:
-                rule, quiet, since = "as-before", True, row.before_since
-            elif row.before is None and new is State.UP:
-                rule, quiet = "first-look", True
+        elif row.before is new:
+            rule, quiet, since = "as-before", True, row.before_since
+            row.before = None
+        elif old is State.UNKNOWN and row.before is None and new is State.UP:
+            rule, quiet = "first-look", True
+        else:
             row.before = None
         row.since = since or now
         reason, clauses = hosts.worst(speaking)

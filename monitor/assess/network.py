@@ -237,13 +237,19 @@ class NetworkJudge:
         if memory.bad < rules.bad_rounds:
             return row.phase, "", row.since
         if before is not None:
-            fallen = Phase.PARTIAL if memory.lost_once else Phase.UNSTABLE
-            return fallen, "share", memory.bad_since
+            return self._still_fallen(before)
         if share >= rules.lost_share:
             return Phase.PARTIAL, "first-look", now
         if memory.low_since and now - memory.low_since >= rules.lost_for:
             return Phase.LOST, "lost", memory.low_since
         return row.phase, "", row.since
+
+    def _still_fallen(self, before: Phase) -> tuple[Phase, str, Micros]:
+        memory = self._memory
+        fallen = Phase.PARTIAL if memory.lost_once else Phase.UNSTABLE
+        if fallen is before:
+            return before, "as-before", memory.before_since
+        return fallen, "share", memory.bad_since
 
     def _partly_lost(self) -> bool:
         """Between 5 % and 80 % have answered for as long as a loss takes to be one."""

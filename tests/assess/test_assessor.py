@@ -19,7 +19,8 @@ from monitor.records import (
     VantageRow,
     encode,
 )
-from tests.assess.conftest import NK, World, host, watchlist
+from monitor.watchlist.model import Host
+from tests.assess.conftest import NK, World, check, host, watchlist
 
 
 def test_a_first_look_that_answers_is_no_news(one: World) -> None:
@@ -479,3 +480,26 @@ def test_counts_of_a_network_fit_together_when_a_host_moves_out() -> None:
     assert (row.inside_up, row.inside_known, row.inside_total) == (3, 3, 3)
     world.see("a", 61, address="203.0.113.5")
     assert (row.inside_up, row.inside_known, row.inside_total, row.usual) == (2, 2, 2, 2)
+
+
+def test_a_half_of_a_host_that_falls_silent_is_no_news_nor_is_its_return() -> None:
+    every = (check("a", Kind.ICMP, "192.0.2.1", 60.0), check("a", Kind.TCP, "192.0.2.1", 20.0))
+    world = World(watchlist(Host("a", "a", "192.0.2.1", checks=every)))
+    for at in range(0, 90, 10):
+        world.controls(at)
+        world.tick(at + 9)
+        world.see("a/tcp", at + 9)
+        world.see("a/icmp", at + 9, Reason.TIMEOUT)
+    assert world.host("a").state is State.DEGRADED
+    world.events.clear()
+    for at in range(90, 180, 10):
+        world.controls(at)
+        world.tick(at + 9)
+        world.see("a/icmp", at + 9, Reason.TIMEOUT)
+    assert world.host("a").state is State.DOWN
+    for at in range(180, 220, 10):
+        world.controls(at)
+        world.tick(at + 9)
+        world.see("a/tcp", at + 9)
+    assert world.host("a").state is State.DEGRADED
+    assert not [told for told in world.loud() if told[0] == "host:a"]

@@ -191,3 +191,15 @@ def test_a_return_within_a_flicker_is_no_recovery(nk: Country) -> None:
     assert nk.phases()[-2:] == ["LOST", "UNSTABLE"]
     nk.live(70 * MIN)
     assert nk.row.phase is Phase.STABLE
+
+
+def test_a_network_that_is_unstable_as_before_our_own_fault_is_no_news(nk: Country) -> None:
+    nk.live(3 * MIN, down=4)
+    assert nk.row.phase is Phase.UNSTABLE
+    nk.good = 0
+    nk.live(2 * MIN, down=10)
+    assert nk.row.phase is Phase.UNKNOWN
+    nk.good = 5
+    nk.live(4 * MIN, down=4)
+    assert nk.row.phase is Phase.UNSTABLE
+    assert [e.quiet for e in nk.turns()[-2:]] == [True, True]
