@@ -200,13 +200,16 @@ class Collector:
             if wait > 0:
                 self._schedule.postpone(check.id, now + wait)
                 continue
-            if len(self._running) >= self._assessor.watchlist.budget.in_flight:
+            if self.checks_running >= self._assessor.watchlist.budget.in_flight:
                 self._budget.release(area)
                 self._shed(check)
                 continue
-            task = asyncio.create_task(self._look(check, area), name=check.id)
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._begin(check, area)
+
+    def _begin(self, check: Check, area: str) -> None:
+        task = asyncio.create_task(self._look(check, area), name=check.id)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     def _last_address(self, check: Check) -> str:
         row = self._assessor.row_of(check.id)
@@ -234,11 +237,15 @@ class Collector:
             async with asyncio.timeout(check.timeout_s + GRACE_S):
                 seen = await self._prober.probe(check)
         except TimeoutError:
-            seen = _crashed(check, at, "hung: did not end in time")
+            seen = hung(check, at)
         except Exception as error:  # noqa: BLE001 - a probe's fault costs its own check only
             seen = _crashed(check, at, f"{type(error).__name__}")
         finally:
             self._budget.release(area)
+        self._ended(check, seen, began)
+
+    def _ended(self, check: Check, seen: Observation, began: float) -> None:
+        """A run is over: what is known of the time it was in counts, and it is judged."""
         if seen.at < self._voided_before:
             seen = msgspec.structs.replace(seen, outcome=Outcome.ERROR, reason=Reason.VOIDED)
         if self._lag.stalled_since(began):
@@ -255,6 +262,9 @@ class Collector:
             else retry_after(row, at, sentinel=check.host in self._sentinels)
         )
         self._schedule.done(check.id, self._clock.monotonic(), retry)
+        self._wake_in_time()
+
+    def _wake_in_time(self) -> None:
         due = self._schedule.next_due()
         if due is not None and due < self._wakes_at:
             self._wake.set()
@@ -307,6 +317,7 @@ class Collector:
         verdict = self._assessor.take()
         self._sink.put(verdict)
         self._follow_up(verdict)
+        self._wake_in_time()
         for request in await self._sink.flush():
             self._serve(request)
 
@@ -324,7 +335,7 @@ class Collector:
     def _health(self) -> None:
         row = self._row
         row.beat = self._clock.wall()
-        row.in_flight = len(self._running)
+        row.in_flight = self.checks_running
         row.checks = len(self._schedule)
         row.missed = self._schedule.missed
         row.dropped = self._sink.dropped
@@ -390,6 +401,11 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def hung(check: Check, at: Micros) -> Observation:
+    """What is recorded of a probe that did not end in time."""
+    return _crashed(check, at, "hung: did not end in time")
 
 
 def _crashed(check: Check, at: int, note: str) -> Observation:

@@ -24,7 +24,7 @@ import selectors
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
-from typing import Any, Final, Generic, TypeVar, TypeVarTuple
+from typing import Any, Final, Generic, Protocol, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -215,6 +215,12 @@ class SimLoop(asyncio.SelectorEventLoop):
         self.held -= 1
 
 
+class Timed(Protocol):
+    """What has simulated seconds since its start."""
+
+    def time(self) -> float: ...
+
+
 class SimClock:
     """The simulated clock of one :class:`SimLoop`; implements :class:`monitor.clock.Clock`.
 
@@ -224,7 +230,7 @@ class SimClock:
 
     name = "simulated"
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, start: Micros) -> None:
+    def __init__(self, loop: Timed, start: Micros) -> None:
         self._loop = loop
         self._start = start
         self._asleep: Micros = 0

@@ -35,13 +35,13 @@ class SimProber:
             key = self._keys[check.id] = key_of(self._world.seed, "check", check.id)
         return answer(check, key, self._world.way(check.host, check.address, at), at)
 
-    async def probe(self, check: Check) -> Observation:
-        """Look once, taking as much simulated time as the real probe would."""
+    def look(self, check: Check) -> Answer:
+        """What ``check`` sees now, dated by our own clock, and how many seconds it takes."""
         started = self._clock.wall()
         try:
             seen, took = self.answer(check, self._clock.true())
         except KeyError:
-            return Observation(
+            unknown = Observation(
                 check=check.id,
                 at=started,
                 outcome=Outcome.ERROR,
@@ -50,8 +50,14 @@ class SimProber:
                 vantage=VANTAGE,
                 note="not a part of the simulated world",
             )
+            return unknown, 0.0
+        return _stamped(seen, started), took
+
+    async def probe(self, check: Check) -> Observation:
+        """Look once, taking as much simulated time as the real probe would."""
+        seen, took = self.look(check)
         await self._clock.sleep(took)
-        return _stamped(seen, started)
+        return seen
 
     async def close(self) -> None:
         """Nothing is held."""
