@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import drill, memory, why
+from monitor.commands import drill, memory, path, why
 from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     collect.add_argument("--stop", action="store_true", help="stop the running collector")
     collect.add_argument("--by-desk", action="store_true", help=argparse.SUPPRESS)
     drill.add(add("drill", help="rehearse a past outage on a simulated internet"))
+    walked = add("path", help="walk the path to a host or an address, hop by hop")
+    _shared(walked)
+    path.add(walked)
     behind = add("why", help="say what a state rests on: rule, evidence, explanations")
     _shared(behind)
     why.add(behind)
@@ -246,6 +249,7 @@ _COMMANDS = {
     "check": _check,
     "collect": _collect,
     "drill": drill.run,
+    "path": path.run,
     "why": why.run,
     "cache": memory.run_cache,
     "export": memory.run_export,

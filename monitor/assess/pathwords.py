@@ -43,7 +43,9 @@ def break_text(row: PathRow) -> str:
     if not row.last_address:
         return "path breaks here: not even the first hop answers"
     last = _named(row.last_address, row.last_asn)
-    if row.next_address == row.address:
+    if not row.usual:
+        text = f"last answer {last} at hop {row.last_ttl}; nothing beyond"
+    elif row.next_address == row.address:
         text = f"last answer {last} at hop {row.last_ttl}; the host behind it is silent"
     else:
         text = f"path breaks behind {last}, before {_named(row.next_address, row.next_asn)}"
