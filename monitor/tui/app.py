@@ -214,7 +214,9 @@ class Desk(App[None], inherit_bindings=False):
         """Refresh the topmost screen of ours; a palette above it does not stop time."""
         for screen in reversed(self.screen_stack):
             if isinstance(screen, DeskScreen):
-                screen.update()
+                # One that is just being taken down has lost its panels already.
+                with suppress(NoMatches):
+                    screen.update()
                 return
 
     async def on_event(self, event: events.Event) -> None:
