@@ -28,6 +28,7 @@ from monitor.records import (
     Micros,
     NetworkRow,
     Observation,
+    PathRow,
     Phase,
     RouteRow,
     Row,
@@ -121,7 +122,7 @@ def moment_of(
             case CollectorRow():
                 times.append(row.beat)
                 sure = sure or row.beat > 0
-            case RouteRow() | FeedRow():
+            case RouteRow() | FeedRow() | PathRow():
                 times += (row.since, row.at)
             case _:
                 pass

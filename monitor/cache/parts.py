@@ -18,6 +18,7 @@ from monitor.records import (
     FeedRow,
     HostRow,
     NetworkRow,
+    PathRow,
     RouteRow,
     Row,
     RulesRow,
@@ -70,6 +71,10 @@ KINDS: Final[dict[type[Row], Kinds]] = {
     ),
     FeedRow: Kinds(
         still=("name",), sampled=("at", "messages", "malformed", "late", "connects")
+    ),
+    PathRow: Kinds(
+        still=("check", "host", "method"),
+        sampled=("usual", "before", "current", "rounds", "at"),
     ),
     RulesRow: Kinds(still=("sentences", "nexts", "base_rates")),
 }
