@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -132,7 +132,7 @@ def dump(path: Path, since: Micros = 0, until: Micros | None = None) -> Iterator
     db, _ = open_reading(path)
     with closing(db), speaking_of(path):
         head = Head(EXPORT_SCHEMA, since, until or 0)
-        for line in (head, *_lines(db, since, _END if until is None else until)):
+        for line in chain([head], _lines(db, since, _END if until is None else until)):
             yield _ENCODER.encode(line) + b"\n"
 
 
@@ -144,14 +144,14 @@ def _lines(db: sqlite3.Connection, since: Micros, until: Micros) -> Iterator[Lin
     for number, check in checks:
         for tier in _WIDTHS:
             yield from _rolls(db, (number, check), tier, since, until)
-        yield from _watermark(db, number, check)
+        yield from _watermark(db, (number, check), until)
     subjects = db.execute("SELECT no, subject FROM subjects ORDER BY subject").fetchall()
     for number, subject in subjects:
         yield from _entries(db, (number, subject), since, until)
     if until == _END:
         yield from _each(_shown, db.execute(_ROWS).fetchall())
-        for name, value in db.execute("SELECT name, value FROM marks ORDER BY name").fetchall():
-            yield Mark(name, value)
+    for name, value in db.execute("SELECT name, value FROM marks ORDER BY name").fetchall():
+        yield Mark(name, value)
     for asked in db.execute(_REQUESTS, (since, until)).fetchall():
         yield Asked(asked)
 
@@ -208,13 +208,18 @@ def _rolls(
             yield Roll(name, tier, slot * width, tuple(figures), outcome, reason, beats)
 
 
-def _watermark(db: sqlite3.Connection, number: int, check: str) -> Iterator[Line]:
+def _watermark(
+    db: sqlite3.Connection, numbered: tuple[int, str], until: Micros
+) -> Iterator[Line]:
+    number, check = numbered
     found = db.execute("SELECT until FROM rolled WHERE check_no = ?", (number,)).fetchall()
     late = db.execute(
         "SELECT slot FROM late WHERE check_no = ? ORDER BY slot", (number,)
     ).fetchall()
     if found:
-        yield Rolled(check, found[0][0], tuple(slot for (slot,) in late))
+        rolled = min(found[0][0], until // FIVE * FIVE)
+        slots = tuple(slot for (slot,) in late if slot * FIVE < rolled)
+        yield Rolled(check, rolled, slots)
 
 
 def _entries(

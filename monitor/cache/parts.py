@@ -57,6 +57,7 @@ KINDS: Final[dict[type[Row], Kinds]] = {
             *("id", "name", "timezone", "prefixes", "origin_asns", "upstream_asns"),
             "explanations",
         ),
+        sampled=("upstreams",),
     ),
     VantageRow: Kinds(still=("id", "total")),
     CollectorRow: Kinds(

@@ -236,10 +236,11 @@ class Reader:
 
         Nothing from ``until`` on is in it.  Raises ValueError for an empty span.
         """
+        edges = plots.edges_of(since, until, buckets)
         row = self.row(f"check:{check}")
         db = self._ready()
         with self._reading(db):
-            return plots.series(db, row, check, (since, until), buckets)
+            return plots.series(db, row, check, edges)
 
     def gaps(self, since: Micros, until: Micros) -> list[plots.Gap]:
         """Spans for which nothing is known, cut to ``since`` and ``until``, by their start."""

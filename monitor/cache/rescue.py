@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from monitor.cache import codec
-from monitor.cache.rollup import ROLL_COLUMNS
+from monitor.cache.rollup import PURGED, ROLL_COLUMNS, set_mark
 from monitor.cache.schema import (
     CacheCorrupt,
     CacheError,
@@ -22,6 +22,7 @@ from monitor.cache.schema import (
     transaction,
 )
 from monitor.cache.writer import Writer
+from monitor.records import HOUR
 
 # What cannot be looked up again: (table, its key, its columns).
 _CARRIED: Final = (
@@ -37,6 +38,7 @@ _CARRIED: Final = (
     ("words", "no", "no, word"),
     ("fives", "check_no", ROLL_COLUMNS),
     ("hours", "check_no", ROLL_COLUMNS),
+    ("rolled", "check_no", "check_no, until"),
     ("subjects", "no", "no, subject"),
     ("sketches", "no", "no, digest, record"),
     ("history", "subject_no", "subject_no, at, sketch, record, sampled"),
@@ -108,6 +110,10 @@ def _carry_over(source: Path, target: Path) -> dict[str, int]:
         try:
             for table, key, columns in _CARRIED:
                 carried[table] = _copy(old, new, target, (table, key, columns))
+            with speaking_of(target), transaction(new):
+                # The runs themselves stayed behind: what is rolled up of them stands.
+                last = new.execute("SELECT max(until) FROM rolled").fetchall()[0][0] or 0
+                set_mark(new, PURGED, last // HOUR * HOUR)
         finally:
             new.close()
     finally:

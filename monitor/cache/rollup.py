@@ -185,11 +185,13 @@ class RollUp:
     def _one(self, check: int, target: Micros) -> int:
         """Roll up at most to the next full hour; how many runs were read."""
         since = self._rolled.of(check)
-        first = self._db.execute(_FIRST, (check, since)).fetchall()[0][0]
-        if first is None or first >= target:
-            self._rolled.move(check, target)
-            return 0
-        since = max(since, first // FIVE * FIVE)
+        # An hour that is begun is ended, whether or not anything more came in it.
+        if since % HOUR == 0:
+            first = self._db.execute(_FIRST, (check, since)).fetchall()[0][0]
+            if first is None or first >= target:
+                self._rolled.move(check, target)
+                return 0
+            since = first // FIVE * FIVE
         hour = since // HOUR * HOUR
         until = min(target, hour + HOUR)
         return self._span(check, hour if until == hour + HOUR else since, until)

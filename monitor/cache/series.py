@@ -100,18 +100,25 @@ class _Piece(NamedTuple):
     beats: dict[str, int]
 
 
-def series(
-    db: sqlite3.Connection, row: Row | None, check: str, span: tuple[Micros, Micros], size: int
-) -> list[Bucket]:
-    """``size`` buckets of equal width; inside a read transaction.
+def edges_of(since: Micros, until: Micros, size: int) -> list[Micros]:
+    """The edges of ``size`` buckets of equal width.
 
-    Drawn from the coarsest tier that is fine enough, and from a coarser one where that is
-    gone.  Raises ValueError for an empty span or no buckets.
+    Raises ValueError for an empty span, no buckets or more than can be told apart.
     """
-    since, until = span
     if until <= since or not 1 <= size <= min(_MAX_BUCKETS, until - since):
         raise ValueError("a series needs a span of time and a number of buckets")
-    edges = [since + (until - since) * index // size for index in range(size + 1)]
+    return [since + (until - since) * index // size for index in range(size + 1)]
+
+
+def series(
+    db: sqlite3.Connection, row: Row | None, check: str, edges: list[Micros]
+) -> list[Bucket]:
+    """The buckets between ``edges`` (see :func:`edges_of`); inside a read transaction.
+
+    Drawn from the coarsest tier that is fine enough, and from a coarser one where that is
+    gone.
+    """
+    since, until, size = edges[0], edges[-1], len(edges) - 1
     found = db.execute("SELECT no FROM checks WHERE id = ?", (check,)).fetchall()
     held: list[list[_Piece]] = [[] for _ in range(size)]
     interval = int(row.interval_s * SECOND) if isinstance(row, CheckRow) else _USUAL_INTERVAL
@@ -119,7 +126,7 @@ def series(
     heard = since - patience
     if found:
         heard = max(heard, db.execute(_BEFORE, (found[0][0], since)).fetchall()[0][0] or 0)
-        for piece in _pieces(db, found[0][0], span, (until - since) // size):
+        for piece in _pieces(db, found[0][0], (since, until), (until - since) // size):
             _put(piece, edges, held)
     return _buckets(edges, held, gaps(db, since, until), (heard, patience))
 

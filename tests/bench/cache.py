@@ -1,7 +1,9 @@
 """What the state cache costs: ``python tests/bench/cache.py [folder]``.
 
 Prints observations a second and CPU for two sizes of batch, bytes an observation on disk,
-reading 24 h of one host among 1,000, an idle look for changes, and loading 10,000 rows.
+reading 24 h of one host among 1,000, an idle look for changes, and loading 10,000 rows; then
+the cost of rolling up, the longest stall of a writer beside it, plots of four spans, and the
+board of 1,000 hosts as of 60 days back.
 """
 
 from __future__ import annotations
@@ -9,14 +11,18 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from monitor.cache.reader import Cursor, Reader
+from monitor.cache.rollup import FIVE, ROLL_COLUMNS
+from monitor.cache.upkeep import Retention
 from monitor.cache.writer import Writer
 from monitor.records import (
     DAY,
+    HOUR,
     MINUTE,
     CheckRow,
     Claim,
@@ -30,6 +36,7 @@ from monitor.records import (
     Observation,
     Outcome,
     Phases,
+    State,
     TlsFacts,
     subject_of,
 )
@@ -209,6 +216,157 @@ def purge(path: Path) -> None:
     print(f"purge: {len(slices)} slices, the worst {max(slices) * 1e3:.0f} ms")
 
 
+def slices(writer: Writer, now: int, retention: Retention) -> list[float]:
+    took = []
+    while True:
+        began = time.perf_counter()
+        busy = writer.maintain(now, retention)
+        took.append(time.perf_counter() - began)
+        if not busy:
+            return took
+
+
+def told(what: str, took: list[float]) -> None:
+    took.sort()
+    print(
+        f"{what}: {len(took):,} slices, median {took[len(took) // 2] * 1e3:.1f} ms,"
+        f" p99 {took[len(took) * 99 // 100] * 1e3:.1f}, the longest {took[-1] * 1e3:.1f}"
+    )
+
+
+def upkeep(path: Path, checks: int, hours: int) -> None:
+    writer, total = Writer(path), checks * hours * 60
+    waiting = []
+    for seen in stream(checks, total, (Kind.ICMP,)):
+        waiting.append(seen)
+        if len(waiting) == 1_000:
+            writer.commit(waiting, [], {})
+            waiting.clear()
+    now = START + (hours + 2) * HOUR
+    burnt = cpu()
+    took = slices(writer, now, Retention())
+    print(f"rolling up: {(cpu() - burnt) / total * 1e6:.1f} us CPU an observation")
+    told("rolling up", took)
+    slots = writer._db.execute("SELECT count(*) FROM fives").fetchone()[0]
+    print(f"{slots:,} slots of five minutes")
+    for turn, beside in enumerate((False, True)):
+        stalls(writer, now + turn * DAY, checks, beside=beside)
+    writer.close()
+
+
+def stalls(writer: Writer, now: int, checks: int, *, beside: bool) -> None:
+    """Commits of 100 observations every 20 ms, alone and beside roll-up and purge."""
+    took: list[float] = []
+    done = threading.Event()
+
+    def work() -> None:
+        later = now + 2 * DAY
+        while not done.is_set():
+            if not writer.maintain(later, Retention(raw=2 * HOUR)):
+                later += 5 * MINUTE
+
+    worker = threading.Thread(target=work)
+    if beside:
+        worker.start()
+    end, turn = time.monotonic() + 6.0, 0
+    while time.monotonic() < end:
+        batch = [
+            Observation(
+                check=f"host-{(turn * 100 + n) % checks:05}/icmp",
+                at=now + turn * MINUTE + n,
+                outcome=Outcome.OK,
+                rtt_ms=40.0,
+                received=1,
+            )
+            for n in range(100)
+        ]
+        began = time.perf_counter()
+        writer.commit(batch, [], {})
+        took.append(time.perf_counter() - began)
+        turn += 1
+        time.sleep(0.02)
+    done.set()
+    if beside:
+        worker.join()
+    told("commits beside roll-up and purge" if beside else "commits alone", took)
+
+
+def long_memory(path: Path, hosts: int) -> None:
+    """A cache of 90 days: the board's history, and slots around the days that are asked."""
+    writer = Writer(path)
+    now = START // HOUR * HOUR + 90 * DAY
+    names = [f"host-{number:05}" for number in range(hosts)]
+    for turn in range(60):
+        kept = {}
+        at = now - 90 * DAY + turn * 36 * HOUR
+        for number, name in enumerate(names):
+            state = State.DOWN if (number + turn) % 7 == 0 else State.UP
+            check = CheckRow(
+                id=f"{name}/icmp", host=name, kind=Kind.ICMP, state=state, since=at
+            )
+            host = HostRow(
+                id=name,
+                name=name.title(),
+                state=state,
+                since=at,
+                why="icmp: no answer" if state is State.DOWN else "",
+                checks=(check.id,),
+            )
+            kept |= {subject_of(check): check, subject_of(host): host}
+        writer.commit([], [], kept, at)
+    db = writer._db
+    seen = [next(stream(1, 1, (Kind.ICMP,)))]
+    writer.commit(seen, [], {})
+    db.execute("BEGIN")
+    db.executemany(
+        "INSERT OR IGNORE INTO checks (id) VALUES (?)", [(f"{n}/icmp",) for n in names]
+    )
+    numbers = dict(db.execute("SELECT id, no FROM checks"))
+    ok = db.execute("SELECT no FROM words WHERE word = 'ok'").fetchone()[0]
+    marks = ",".join("?" * 14)
+    for table, width, spans in (
+        ("fives", FIVE, ((now - 61 * DAY, now - 59 * DAY), (now - DAY, now))),
+        ("hours", HOUR, ((now - 90 * DAY, now),)),
+    ):
+        for name in names:
+            number = numbers[f"{name}/icmp"]
+            slot = (5, 5, 5, 5, 40_000, 41_000, 42_000, 240_000, 42, ok, None, "U5")
+            db.executemany(
+                f"INSERT INTO {table} ({ROLL_COLUMNS}) VALUES ({marks})",
+                [
+                    (number, at // width, *slot)
+                    for since, until in spans
+                    for at in range(since, until, width)
+                ],
+            )
+    db.executemany(
+        "INSERT OR REPLACE INTO rolled VALUES (?,?)", [(n, now) for n in numbers.values()]
+    )
+    db.execute("INSERT OR REPLACE INTO marks VALUES ('purged', ?)", (now - 7 * DAY,))
+    db.execute("COMMIT")
+    writer.close()
+    reader = Reader(path)
+    for days in (60, 30, 1):
+        at, took = now - days * DAY + 7 * MINUTE, []
+        for _ in range(5):
+            began = time.perf_counter()
+            board = reader.board_at(at)
+            took.append(time.perf_counter() - began)
+        beats = sum(len(row.beats) for row in board if isinstance(row, HostRow))
+        print(
+            f"the board of {hosts:,} hosts as of {days} days back: {len(board):,} rows,"
+            f" {beats:,} beats, {min(took) * 1e3:.0f} ms"
+        )
+        began = time.perf_counter()
+        reader.row_at(f"host:{names[7]}", at)
+        print(f"  one row of it: {(time.perf_counter() - began) * 1e3:.2f} ms")
+    for text, span in (("24 h", DAY), ("7 d", 7 * DAY), ("90 d", 90 * DAY)):
+        began = time.perf_counter()
+        reader.series(f"{names[7]}/icmp", now - span, now, 200)
+        print(f"a plot of {text} in 200 buckets: {(time.perf_counter() - began) * 1e3:.1f} ms")
+    reader.close()
+
+
 def main() -> None:
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else None
     with tempfile.TemporaryDirectory(dir=root) as folder:
@@ -220,6 +378,8 @@ def main() -> None:
         day_of_one_host(base / "day.db")
         purge(base / "day.db")
         rows(base / "rows.db", 10_000)
+        upkeep(base / "upkeep.db", 1_000, 4)
+        long_memory(base / "long.db", 1_000)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,15 @@ import pytest
 from monitor.cache.reader import Cursor, Reader
 from monitor.cache.schema import CacheError, CacheMissing, side_files
 from monitor.cache.writer import Writer
-from monitor.records import CheckRow, EventKind, subject_of
+from monitor.records import (
+    CheckRow,
+    EventKind,
+    NetMemory,
+    NetworkRow,
+    RouteMemory,
+    RouteRow,
+    subject_of,
+)
 from tests.cache.crashing import ROOT
 from tests.cache.samples import check, host, said, seen, trace
 
@@ -101,6 +109,17 @@ def test_check_rows_come_without_the_judges_memory(writer, reader):
     assert row.memory is None
     assert reader.row("check:alpha/icmp") == check()
     assert reader.row("check:nobody") is None
+
+
+def test_no_row_comes_with_the_judges_memory(writer, reader):
+    rows = rows_of(
+        NetworkRow(id="n", name="N", memory=NetMemory(usual={"alpha": 1})),
+        RouteRow(prefix="192.0.2.0/24", network="n", memory=RouteMemory(crossings=[1])),
+    )
+    writer.commit([], [], rows)
+    assert [row.memory for row in reader.changes(Cursor()).rows] == [None, None]
+    assert writer.rows() == rows
+    assert {subject: reader.row(subject) for subject in rows} == rows
 
 
 def test_unreadable_records_are_left_out_and_counted(writer, reader):
