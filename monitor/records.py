@@ -557,7 +557,10 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Hosting(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Measured hosting of an address.  ``country`` is the registry's, not a geolocation."""
+    """Measured hosting of an address.  ``country`` is the registry's, not a geolocation.
+
+    ``was_asn`` is the origin AS of the address before, until that of this one is known.
+    """
 
     address: str
     prefix: str = ""
@@ -567,6 +570,7 @@ class Hosting(msgspec.Struct, frozen=True, omit_defaults=True):
     inside: bool = False
     how: str = ""
     at: Micros = 0
+    was_asn: int | None = None
 
 
 class Memory(msgspec.Struct, omit_defaults=True):
@@ -666,7 +670,8 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     ``changes`` when that changed; ``dips`` when the network fell under 80 %; ``bad`` and
     ``good`` count rounds in a row; ``bad_since`` and ``low_since`` when the share of answering
     hosts fell under 80 % and under 5 %; ``well_since`` when it last rose to 80 %; ``before``
-    the phase before an own fault.
+    the phase before an own fault; ``edges`` by upstream AS the share of peers (0 to 1) that
+    usually enters there, brought up to date at ``edges_at``.
     """
 
     usual: dict[str, Micros] = {}
@@ -688,6 +693,19 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     loss_at: Micros = 0
     silent_at: Micros = 0
     moves: int = 0
+    edges: dict[int, float] = {}
+    edges_at: Micros = 0
+
+
+class UpstreamShare(msgspec.Struct, frozen=True, array_like=True):
+    """How many ``of`` the peers see a network behind one upstream AS: now, and usually.
+
+    Means over its prefixes, rounded.
+    """
+
+    peers: int
+    usual: int
+    of: int
 
 
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -714,6 +732,9 @@ class NetworkRow(msgspec.Struct, omit_defaults=True):
     it a refusal or an error; ``known`` ones have fresh, trusted data; ``usual`` is how many
     answer when all is well.  ``outside_*`` count the affiliation's hosts hosted elsewhere,
     which never move the phase.  ``dns_*`` count name servers inside that were asked.
+    ``routes_visible`` of ``routes_total`` prefixes of which the feeds tell are visible;
+    ``routes_state`` says whether that holds now, and ``routes_reason`` why not (ABSENT:
+    nothing was asked, and nothing may be said).  ``upstreams`` is by AS.
     ``explanations`` are in order of rank; ``fate`` names what the failing hosts share.
     """
 
@@ -738,6 +759,11 @@ class NetworkRow(msgspec.Struct, omit_defaults=True):
     removed: bool = False
     explanations: tuple[Explanation, ...] = ()
     fate: str = ""
+    routes_visible: int = 0
+    routes_total: int = 0
+    routes_state: FeedState = FeedState.ABSENT
+    routes_reason: FeedReason = FeedReason.NONE
+    upstreams: dict[int, UpstreamShare] = {}
 
 
 class VantageRow(msgspec.Struct, omit_defaults=True):

@@ -19,6 +19,7 @@ from monitor.assess import situation
 from monitor.assess.network import Tally
 from monitor.assess.paths import Paths
 from monitor.assess.roster import Judged, Roster, Watched
+from monitor.assess.routed import NetworkRoutes, withdrawn
 from monitor.assess.rules import RULES, Rules
 from monitor.assess.vantage import Guard
 from monitor.assess.words import rules_row
@@ -32,6 +33,7 @@ from monitor.records import (
     Kind,
     Micros,
     Observation,
+    RouteTable,
     Row,
     State,
     TraceFacts,
@@ -69,6 +71,7 @@ class Assessor:
         if isinstance(earlier, VantageRow):
             self._guard.restore(earlier)
         self._paths = Paths(old)
+        self._routes = NetworkRoutes(old, rules)
         self._take_over(Roster(watchlist, old, rules))
 
     def _take_over(self, roster: Roster) -> None:
@@ -81,7 +84,7 @@ class Assessor:
         for judged in roster.networks.values():
             self._count(judged)
         sentences = rules_row(self._rules)
-        left = self._paths.follow(roster.watchlist)
+        left = [*self._paths.follow(roster.watchlist), *self._routes.follow(roster)]
         for row in (sentences, self._guard.row, *roster.rows(), *roster.removed, *left):
             self.verdict.add(row)
 
@@ -154,6 +157,23 @@ class Assessor:
             self._tell(event)
         if path is not None:
             self.verdict.add(path)
+
+    def hear_routes(self, now: Micros, table: RouteTable) -> None:
+        """Judge what the routing feeds hold at ``now``; time moves there first."""
+        self.tick(now)
+        trusted = self._guard.row.health is Vantage.HEALTHY
+        events, rows = self._routes.hear(now, table, self._roster, trusted=trusted)
+        for event in events:
+            self._tell(event)
+        for row in rows:
+            self.verdict.add(row)
+
+    def end_routes(self, now: Micros) -> None:
+        """Nobody asks for routes any more: nothing that was heard holds on."""
+        for row in self._routes.end(now, self._roster):
+            self.verdict.add(row)
+        for judged in self._roster.networks.values():
+            self.verdict.add(judged.row)
 
     def gap(self, since: Micros, until: Micros, why: str) -> None:
         """Write a gap: nothing was seen in between, and soft counters start anew."""
@@ -312,7 +332,8 @@ class Assessor:
                     dns_up += row.memory.last_seen in (State.UP, State.DEGRADED)
         rows = [row for watched in judged.inside for row in watched.checks]
         evidence = hosts.evidence(rows, self._rules.evidence_kept)
-        tally = Tally(reached, last, lossy, dns_up, dns_total, evidence)
+        gone = withdrawn(judged.routes)
+        tally = Tally(reached, last, lossy, dns_up, dns_total, evidence, withdrawn=gone)
         since = judged.row.memory.bad_since if judged.row.memory else 0
         proven = self._guard.may_condemn(since or now - self._rules.network_round)
         before = msgspec.structs.replace(judged.row)

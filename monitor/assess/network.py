@@ -17,6 +17,7 @@ from monitor.records import (
     SECOND,
     Event,
     EventKind,
+    FeedState,
     Micros,
     NetMemory,
     NetworkRow,
@@ -32,8 +33,8 @@ class Tally(msgspec.Struct):
     """One round of a network.
 
     ``reached`` by host id (None: not known), when each was ``last`` reached, how many are
-    ``lossy``, the name servers inside that answered of those asked, and the evidence for a
-    change.
+    ``lossy``, the name servers inside that answered of those asked, whether the routes are
+    ``withdrawn``, and the evidence for a change.
     """
 
     reached: Mapping[str, bool | None]
@@ -42,6 +43,7 @@ class Tally(msgspec.Struct):
     dns_up: int = 0
     dns_total: int = 0
     evidence: tuple[Observation, ...] = ()
+    withdrawn: bool = False
 
 
 class NetworkJudge:
@@ -131,7 +133,7 @@ class NetworkJudge:
         memory.bad_since = memory.bad_since or now
         if share < rules.lost_share and not memory.low_since:
             memory.low_since = self._quiet_since(tally) or now
-        if tally.dns_total and not tally.dns_up:
+        if tally.withdrawn or (tally.dns_total and not tally.dns_up):
             # Two families of observation in one round weigh as much as two rounds.
             memory.bad = max(memory.bad, rules.bad_rounds)
 
@@ -323,6 +325,8 @@ class NetworkJudge:
             text += f" ({row.usual} usually do)"
         if row.dns_total:
             text += f", name servers {row.dns_up} of {row.dns_total}"
+        if row.routes_total and row.routes_state is FeedState.LIVE:
+            text += f", routes {row.routes_visible} of {row.routes_total}"
         if row.phase is Phase.UNSTABLE and memory.changes:
             text += f"; {len(memory.changes)} hosts came or went in 6 h"
         if memory.lossy:

@@ -13,6 +13,7 @@ from monitor.records import (
     HostRow,
     Kind,
     NetworkRow,
+    RouteRow,
     Row,
     subject_of,
 )
@@ -40,9 +41,12 @@ class Watched:
 
 
 class Judged:
-    """A network with its judge and the hosts inside and, by affiliation, outside it."""
+    """A network with its judge and the hosts inside and, by affiliation, outside it.
 
-    __slots__ = ("inside", "judge", "network", "outside", "row")
+    ``routes`` are the rows of its prefixes; none where nobody asks for routes.
+    """
+
+    __slots__ = ("inside", "judge", "network", "outside", "routes", "row")
 
     def __init__(self, network: Network, row: NetworkRow, rules: Rules) -> None:
         self.network = network
@@ -50,6 +54,7 @@ class Judged:
         self.judge = NetworkJudge(row, rules)
         self.inside: list[Watched] = []
         self.outside: list[Watched] = []
+        self.routes: list[RouteRow] = []
 
 
 class Roster:

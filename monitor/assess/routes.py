@@ -20,6 +20,7 @@ from monitor.records import (
     Disagreement,
     Event,
     EventKind,
+    FeedReason,
     FeedRow,
     FeedState,
     Micros,
@@ -155,6 +156,25 @@ class RouteJudge:
         changed, self._changed = self._changed, {}
         return changed
 
+    def kept(self) -> dict[str, Row]:
+        """Every current row by subject, for a judge that goes on."""
+        rows: dict[str, Row] = {f"route:{row.prefix}": row for row in self.rows.values()}
+        return rows | {f"feed:{row.name}": row for row in self._feeds.values()}
+
+    def end(self, now: Micros) -> None:
+        """Nothing is asked any more: no row may go on saying what was."""
+        for row in self.rows.values():
+            gone = msgspec.structs.replace(row, removed=True)
+            self._changed[f"route:{row.prefix}"] = gone
+        for name, feed in self._feeds.items():
+            if feed.state is FeedState.ABSENT and feed.reason is FeedReason.DISABLED:
+                continue
+            why = FEED_REASONS[FeedReason.DISABLED]
+            silent = FeedRow(name, reason=FeedReason.DISABLED, since=now, at=feed.at, why=why)
+            self._feeds[name] = self._changed[f"feed:{name}"] = silent
+        self.rows.clear()
+        self._written.clear()
+
     def tally(self, network: str) -> RouteTally:
         """How the routes of a network stand, provisional ones counted as they look."""
         rows = [row for row in self.rows.values() if row.network == network]
@@ -188,7 +208,8 @@ class RouteJudge:
                 new=feed.state,
                 rule="feed",
                 since=feed.since,
-                quiet=was is FeedState.ABSENT and feed.state is FeedState.LIVE,
+                quiet=feed.state is FeedState.ABSENT
+                or (was is FeedState.ABSENT and feed.state is FeedState.LIVE),
             )
 
     # --- one prefix ------------------------------------------------------------------------

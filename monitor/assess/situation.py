@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import Counter
 
 from monitor.assess import host as hosts
+from monitor.assess import routed
 from monitor.assess.explain import explain
 from monitor.assess.fate import Member, shared_fate
 from monitor.assess.picture import Count, Picture, unstable_minutes
 from monitor.assess.roster import Judged, Roster, Watched
+from monitor.assess.rules import RULES
 from monitor.records import (
     Micros,
     NetMemory,
@@ -57,6 +59,8 @@ def _amiss(row: NetworkRow) -> bool:
     if row.phase is not Phase.STABLE:
         return True
     dns_dead = row.dns_total > 0 and row.dns_up == 0
+    if routed.amiss(row, RULES):
+        return True
     return dns_dead or 0 == row.outside_up < row.outside_total
 
 
@@ -99,6 +103,8 @@ def picture(judged: Judged, roster: Roster, vantage: Vantage, now: Micros) -> Pi
     failing = [
         watched.row.reason for watched in judged.inside if watched.row.state not in _ANSWERS
     ]
+    routes = routed.prefix_routes(judged.routes)
+    gone = [route.withdrawn_at for route in (routes or {}).values() if route.withdrawn_at]
     return Picture(
         at=now,
         phase=row.phase,
@@ -110,6 +116,9 @@ def picture(judged: Judged, roster: Roster, vantage: Vantage, now: Micros) -> Pi
         began=memory.began,
         loss_at=memory.loss_at,
         silent_at=memory.silent_at,
+        withdrawn_at=min(gone, default=0),
+        routes=routes,
+        upstreams=routed.edges(row),
         near=_near(roster, row.id),
         vantage=vantage,
         moves=memory.moves,
