@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from monitor.records import (
+    CheckRow,
     Event,
     EventKind,
+    HostRow,
     NetworkRow,
     Phase,
     State,
@@ -100,8 +102,10 @@ def events_chain(ran: Ran) -> Iterator[str]:
                 yield f"after {last.get(event.subject)}: {_line(event)}"
             last[event.subject] = event.new
     for subject, row in ran.rows.items():
-        now = getattr(row, "state", None) or getattr(row, "phase", None)
-        if now is not None and last.get(subject, "UNKNOWN") != now:
+        if not isinstance(row, CheckRow | HostRow | NetworkRow):
+            continue
+        now = row.phase if isinstance(row, NetworkRow) else row.state
+        if last.get(subject, "UNKNOWN") != now:
             yield f"{subject} is {now}, the events say {last.get(subject)}"
 
 
