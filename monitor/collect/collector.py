@@ -25,7 +25,6 @@ from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
 from monitor.probes.base import VANTAGE, Prober
 from monitor.records import (
-    DAY,
     SECOND,
     CollectorRow,
     Event,
@@ -41,12 +40,13 @@ from monitor.records import (
 from monitor.watchlist.errors import WatchlistError
 from monitor.watchlist.model import Check, Host, Watchlist
 
-RAW_KEPT: Final = 7 * DAY
 # How long a probe may outlive its own timeout before it counts as hung.
 GRACE_S: Final = 10.0
 _IDLE_WAIT_S: Final = 0.5
 _FOLLOW_S: Final = 2.0
-_PURGE_S: Final = 30.0
+# A slice of upkeep takes some milliseconds; between two the writer has its turn.
+_UPKEEP_S: Final = 30.0
+_SLICE_S: Final = 0.1
 
 
 class Tempo(msgspec.Struct, frozen=True):
@@ -164,7 +164,7 @@ class Collector:
             asyncio.create_task(self._every(tempo.batch_s, self._flush), name="flush"),
             asyncio.create_task(self._every(tempo.health_s, self._health), name="health"),
             asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
-            asyncio.create_task(self._every(_PURGE_S, self._purge), name="purge"),
+            asyncio.create_task(self._every(_UPKEEP_S, self._maintain), name="upkeep"),
         ]
 
     async def _look_on(self, helpers: list[asyncio.Task[None]]) -> None:
@@ -345,8 +345,9 @@ class Collector:
         self._sink.put(Verdict(rows={"collector": row}))
         self._budget.forget_idle(self._clock.monotonic())
 
-    async def _purge(self) -> None:
-        await self._sink.purge(self._clock.wall(), RAW_KEPT)
+    async def _maintain(self) -> None:
+        while await self._sink.maintain(self._clock.wall()):
+            await self._clock.sleep(_SLICE_S)
 
     async def _follow(self) -> None:
         if self._follower is None:

@@ -30,7 +30,7 @@ class Store(Protocol):
 
     def requests(self, after: int) -> list[Request]: ...
 
-    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int: ...
+    def maintain(self, now: Micros) -> bool: ...
 
 
 class Sink:
@@ -100,12 +100,13 @@ class Sink:
         self.problem = ""
         return requests
 
-    async def purge(self, now: Micros, keep: Micros) -> None:
-        """Delete one slice of raw observations that are older than ``keep``."""
+    async def maintain(self, now: Micros) -> bool:
+        """Roll up, forget and give room back, one slice; whether more is due."""
         try:
-            await self._call(lambda: self._store.purge(now, keep))
+            return await self._call(lambda: self._store.maintain(now))
         except CacheError as error:
             self.problem = str(error)
+            return False
 
     async def _run(
         self, observations: list[Observation], events: list[Event], rows: dict[str, Row]

@@ -79,7 +79,7 @@ class Commits(Protocol):
 
     def requests(self, after: int) -> list[Any]: ...
 
-    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int: ...
+    def maintain(self, now: Micros) -> bool: ...
 
 
 class FaultyStore:
@@ -109,9 +109,9 @@ class FaultyStore:
     def requests(self, after: int) -> list[Any]:
         return self._store.requests(after)
 
-    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
+    def maintain(self, now: Micros) -> bool:
         self._refuse()
-        return self._store.purge(now, keep, slice_rows)
+        return self._store.maintain(now)
 
     def _refuse(self) -> None:
         if self.trouble is not None:

@@ -84,9 +84,9 @@ class Memory:
     def requests(self, after: int) -> list[Request]:
         return [request for request in self.asked if request.id > after]
 
-    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
-        del now, keep, slice_rows
-        return 0
+    def maintain(self, now: Micros) -> bool:
+        del now
+        return False
 
 
 class Stage:

@@ -331,8 +331,8 @@ class Watched:
     def requests(self, after: int) -> list[Any]:
         return self._store.requests(after)
 
-    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
-        return self._store.purge(now, keep, slice_rows)
+    def maintain(self, now: Micros) -> bool:
+        return self._store.maintain(now)
 
 
 def play(seed: int) -> Ran:

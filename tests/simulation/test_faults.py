@@ -67,7 +67,7 @@ class Kept:
     def requests(self, after):
         return [after]
 
-    def purge(self, now, keep, slice_rows=5000):
+    def maintain(self, now):
         return 3
 
 
@@ -79,10 +79,10 @@ def test_a_store_refuses_as_long_as_it_is_told_to() -> None:
     with pytest.raises(OSError, match="full"):
         store.commit([], [], {})
     with pytest.raises(OSError, match="full"):
-        store.purge(0, 0)
+        store.maintain(0)
     assert store.requests(4) == [4]
     store.trouble = None
-    assert store.purge(0, 0) == 3
+    assert store.maintain(0) == 3
     assert (kept.commits, store.refused) == (1, 2)
 
 
