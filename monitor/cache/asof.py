@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from functools import lru_cache
 from typing import Any, Final
 
 from monitor.cache import codec, parts
@@ -30,10 +30,11 @@ from monitor.records import (
 )
 
 _ENTRY: Final = (
+    # As a blob, as in Reader.changes; CROSS keeps this order: one search a subject.
     "SELECT CAST(s.subject AS BLOB), h.record, h.sampled, k.record FROM subjects AS s"
-    " JOIN history AS h ON h.subject_no = s.no AND h.at ="
+    " CROSS JOIN history AS h ON h.subject_no = s.no AND h.at ="
     " (SELECT max(at) FROM history WHERE subject_no = s.no AND at <= ?)"
-    " JOIN sketches AS k ON k.no = h.sketch"
+    " CROSS JOIN sketches AS k ON k.no = h.sketch"
 )
 _LAST: Final = (
     f"SELECT {codec.OBSERVED} FROM observed WHERE check_no = ? AND at ="  # noqa: S608 - our own names
@@ -46,14 +47,17 @@ _BEATS: Final = (
     " AND o.at + CAST(o.took_ms * 1000 AS INTEGER) <= ?3 ORDER BY o.at DESC LIMIT ?4"
 )
 _SLOTS: Final = (
-    "SELECT r.slot, r.last, r.took, r.beats, u.word, w.word, r.n, r.sent, r.received, r.mid"
-    " FROM {table} AS r LEFT JOIN words AS u ON u.no = r.outcome"
-    " LEFT JOIN words AS w ON w.no = r.reason"
-    " WHERE r.check_no = ? AND r.slot < ? ORDER BY r.slot DESC LIMIT 60"
+    "SELECT slot, last, took, outcome, reason, n, sent, received, mid FROM {table}"
+    " WHERE check_no = ? AND slot < ? ORDER BY slot DESC LIMIT 2"
 )
-_TIERS: Final = (
-    (_SLOTS.format(table="fives"), FIVE, "5 minutes"),
-    (_SLOTS.format(table="hours"), HOUR, "an hour"),
+# In one step, newest slot first: thousands of steps would be most of the time of a board.
+_LETTERS: Final = (
+    "SELECT CAST(group_concat(beats) AS BLOB) FROM (SELECT beats FROM {table}"
+    " WHERE check_no = ? AND slot <= ? ORDER BY slot DESC LIMIT ?)"
+)
+_TIERS: Final = tuple(
+    (_SLOTS.format(table=table), _LETTERS.format(table=table), width, span)
+    for table, width, span in (("fives", FIVE, "5 minutes"), ("hours", HOUR, "an hour"))
 )
 _ANSWERED: Final = frozenset({Outcome.OK, Outcome.WARN})
 
@@ -67,6 +71,7 @@ class AsOf:
         self._db = db
         self._at = at
         self._raw = at >= mark(db, PURGED)
+        self._words: dict[int, str] = {}
         self.bad = 0
 
     def board(self) -> list[Row]:
@@ -156,38 +161,59 @@ class AsOf:
         self, row: CheckRow, number: int, before: Micros, letters: list[str]
     ) -> None:
         """Go back slot by slot, of the finer tier if it has any."""
-        for query, width, span in _TIERS:
+        for newest, beats, width, span in _TIERS:
             # The slot of a moment that raw observations do not reach may hold it.
             first = before // width + (0 if self._raw else 1)
-            found = False
-            with closing(self._db.execute(query, (number, first))) as slots:
-                for slot in slots:
-                    if slot[0] * width + (slot[1] + slot[2]) * 1000 > self._at:
-                        continue
-                    found = True
-                    if row.last is None:
-                        row.last = _rolled_up(row.id, slot, width, span)
-                    letters.extend(reversed(unpack(slot[3])))
-                    if len(letters) >= BEATS_KEPT:
+            for slot in self._db.execute(newest, (number, first)).fetchall():
+                if slot[0] * width + (slot[1] + slot[2]) * 1000 > self._at:
+                    continue
+                if row.last is None:
+                    try:
+                        row.last = self._rolled_up(row.id, slot, width, span)
+                    except codec.UNREADABLE:
+                        self.bad += 1
+                # As many slots as the runs of this one promise, and two in case.
+                for limit in (BEATS_KEPT // max(1, slot[5]) + 2, BEATS_KEPT):
+                    values = (number, slot[0], limit)
+                    packed = self._db.execute(beats, values).fetchall()[0][0]
+                    older = _backwards(packed or b"")
+                    if len(letters) + len(older) >= BEATS_KEPT:
                         break
-            if found:
+                letters.extend(older)
                 return
 
+    def _rolled_up(
+        self, check: str, slot: tuple[Any, ...], width: Micros, span: str
+    ) -> Observation:
+        """The last run of a slot, as far as it is still known."""
+        number, last, took, said, why, runs, sent, received, mid = slot
+        outcome = Outcome(self._word(said))
+        return Observation(
+            check=check,
+            at=number * width + last * 1000,
+            outcome=outcome,
+            reason=Reason.NONE if why is None else Reason(self._word(why)),
+            rtt_ms=None if mid is None or outcome not in _ANSWERED else mid / 1000,
+            sent=sent,
+            received=received,
+            took_ms=took,
+            note=f"figures of {span}, {runs} runs",
+        )
 
-def _rolled_up(check: str, slot: tuple[Any, ...], width: Micros, span: str) -> Observation:
-    """The last run of a slot, as far as it is still known."""
-    number, last, took, _, outcome, reason, runs, sent, received, mid = slot
-    return Observation(
-        check=check,
-        at=number * width + last * 1000,
-        outcome=Outcome(outcome),
-        reason=Reason.NONE if reason is None else Reason(reason),
-        rtt_ms=None if mid is None or outcome not in _ANSWERED else mid / 1000,
-        sent=sent,
-        received=received,
-        took_ms=took,
-        note=f"figures of {span}, {runs} runs",
-    )
+    def _word(self, number: int) -> str:
+        if number not in self._words:
+            found = self._db.execute(
+                "SELECT word FROM words WHERE no = ?", (number,)
+            ).fetchall()
+            self._words[number] = str(found[0][0]) if found else ""
+        return self._words[number]
+
+
+@lru_cache(maxsize=4_096)
+def _backwards(packed: bytes) -> str:
+    """Letters newest first, of slots that come newest first; most checks are alike."""
+    slots = packed.decode("ascii", "replace").split(",")
+    return "".join(unpack(slot)[::-1] for slot in slots)
 
 
 def fill_host(row: HostRow, checks: Mapping[str, CheckRow]) -> None:

@@ -18,13 +18,12 @@ GRACE: Final = MINUTE
 PURGED: Final = "purged"
 UNKNOWN: Final = BEATS[State.UNKNOWN]
 # What a run says that no judge has given a letter.
-_SAYS: Final = {
-    Outcome.OK: BEATS[State.UP],
-    Outcome.WARN: BEATS[State.DEGRADED],
-    Outcome.FAIL: BEATS[State.DOWN],
-    Outcome.ERROR: UNKNOWN,
-    Outcome.SKIPPED: UNKNOWN,
+_SAYS: Final[dict[str | None, str]] = {
+    Outcome.OK.value: BEATS[State.UP],
+    Outcome.WARN.value: BEATS[State.DEGRADED],
+    Outcome.FAIL.value: BEATS[State.DOWN],
 }
+_GOOD: Final = frozenset({Outcome.OK.value, Outcome.WARN.value})
 _RUNS: Final = re.compile(r"(\D)(\d+)")
 
 ROLL_COLUMNS: Final = (
@@ -51,17 +50,12 @@ class Run(NamedTuple):
     beat: int | None
     said: str | None
 
-    @property
-    def letter(self) -> str:
-        """The judge's letter for this run, or the one its outcome stands for."""
-        return letter_of(self.beat, self.said)
-
 
 def letter_of(beat: int | None, outcome: str | None) -> str:
     """The judge's letter for a run, or the one its outcome stands for."""
     if beat is not None:
         return chr(beat)
-    return _SAYS.get(Outcome(outcome), UNKNOWN) if outcome in _SAYS else UNKNOWN
+    return _SAYS.get(outcome, UNKNOWN)
 
 
 def pack(beats: str) -> str:
@@ -88,7 +82,7 @@ def roll(check_no: int, width: Micros, runs: Sequence[Run]) -> tuple[Any, ...]:
     Runs that count for nothing (an own fault, a skipped one) are in ``n`` and ``beats``
     and in no figure.
     """
-    letters = [run.letter for run in runs]
+    letters = [letter_of(run.beat, run.said) for run in runs]
     trusted = [run for run, said in zip(runs, letters, strict=True) if said != UNKNOWN]
     times = sorted(round(run.rtt_ms * 1000) for run in trusted if run.rtt_ms is not None)
     slot = runs[0].at // width
@@ -97,7 +91,7 @@ def roll(check_no: int, width: Micros, runs: Sequence[Run]) -> tuple[Any, ...]:
         check_no,
         slot,
         len(runs),
-        sum(run.said in (Outcome.OK, Outcome.WARN) for run in trusted),
+        sum(run.said in _GOOD for run in trusted),
         sum(run.sent for run in trusted),
         sum(run.received for run in trusted),
         times[0] if times else None,
@@ -205,7 +199,7 @@ class RollUp:
         return len(runs)
 
     def _runs(self, check: int, since: Micros, until: Micros) -> list[Run]:
-        return [Run(*row) for row in self._db.execute(_RAW, (check, since, until))]
+        return list(map(Run._make, self._db.execute(_RAW, (check, since, until))))
 
     def _keep(self, table: str, slots: list[tuple[Any, ...]]) -> None:
         self._db.executemany(

@@ -13,9 +13,9 @@ from monitor.cache.rollup import RollUp, Watermarks
 from monitor.records import DAY, HOUR, Micros
 
 # Chosen by tests/bench/cache.py for slices of a few milliseconds on a slow core.
-_RUNS_A_SLICE: Final = 1_000
-_ROWS_A_SLICE: Final = 500
-_PAGES_A_SLICE: Final = 64
+_RUNS_A_SLICE: Final = 300
+_ROWS_A_SLICE: Final = 300
+_PAGES_A_SLICE: Final = 32
 
 
 class Retention(msgspec.Struct, frozen=True):
