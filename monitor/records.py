@@ -421,7 +421,7 @@ class HopWindow(msgspec.Struct, frozen=True, array_like=True):
     @property
     def loss(self) -> float | None:
         """The fraction lost; None when nothing was sent."""
-        return 1.0 - self.received / self.sent if self.sent else None
+        return (self.sent - self.received) / self.sent if self.sent else None
 
 
 class Hop(msgspec.Struct, frozen=True, omit_defaults=True):

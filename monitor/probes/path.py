@@ -9,7 +9,7 @@ import msgspec
 
 from monitor.probes.flows import Answer, Flow, Shot
 from monitor.probes.hops import Trail
-from monitor.probes.turns import Turns
+from monitor.probes.turns import Turns, place
 from monitor.probes.window import Window, limited
 from monitor.records import Hop, HopWindow
 
@@ -72,9 +72,9 @@ class KnownPath:
         if answer is not None and not answer.final:
             return Place(answer.source, True)
         before = max((at for at in self._known if ttl - _NEAR <= at < ttl), default=0)
-        place = self._known[before].source if before else self._start
-        likely = turns.likely(place, ttl - before)
-        return Place(likely, True) if likely else Place(f"{place}+{ttl - before}", False)
+        start = self._known[before].source if before else self._start
+        likely = turns.likely(start, ttl - before)
+        return Place(likely, True) if likely else Place(place(start, ttl - before), False)
 
     def is_new(self, shot: Shot) -> bool:
         """Whether a hop answered that was never seen there."""
@@ -123,7 +123,7 @@ class KnownPath:
                 self._tell_place(shot.ttl, shot.answer.source, turns)
 
     def _tell_place(self, ttl: int, address: str, turns: Turns) -> None:
-        """Tell the schedule where ``address`` stands: a path that does not know it shares it."""
+        """Tell the schedule where ``address`` stands, for paths that pass there too."""
         turns.learn(self._start, ttl, address)
         for before in range(max(1, ttl - _NEAR), ttl):
             known = self._known.get(before)

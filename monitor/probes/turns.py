@@ -29,6 +29,11 @@ _HOPS: Final = 65_536
 _ASKERS: Final = 1_024
 
 
+def place(before: str, distance: int) -> str:
+    """The name of a hop of which only is known where it stands."""
+    return f"{before}+{distance}"
+
+
 class _Asker:
     """A path that asks this hop: when it did last, and when it will come again."""
 
@@ -98,6 +103,11 @@ class Turns:
 
     def learn(self, before: str, distance: int, address: str) -> None:
         """``address`` answers ``distance`` hops behind the hop ``before``."""
+        asked = self._hops.pop(place(before, distance), None)
+        if asked is not None:
+            # Whoever asked before it had a name asked this hop.
+            held = self._hop(address)
+            held.paid_until = max(held.paid_until, asked.paid_until)
         self._behind[before, distance] = address
         self._behind.move_to_end((before, distance))
         if len(self._behind) > _HOPS:

@@ -3,8 +3,8 @@
     python -m tests.lab.walk '{"addresses": ["198.18.179.80"], "rounds": 40, "every": 1.0}'
 
 Prints a JSON list of observations in the order they came.  With ``apart`` every path has a
-prober of its own, so that nobody knows whom the others ask; ``params`` and ``timeout_s``
-are the check's.
+prober of its own, so that nobody knows whom the others ask; with ``together`` all begin at
+once.  ``params`` and ``timeout_s`` are the check's.
 """
 
 import asyncio
@@ -22,7 +22,9 @@ from monitor.watchlist.model import Check, TraceParams
 from .look import become_nobody
 
 
-async def walk(addresses, rounds, every, *, apart=False, timeout_s=5.0, params=None):
+async def walk(
+    addresses, rounds, every, *, apart=False, together=False, timeout_s=5.0, params=None
+):
     clock = RealClock()
     shared = TraceProbe(clock)
     probers = [TraceProbe(clock) if apart else shared for _ in addresses]
@@ -38,7 +40,7 @@ async def walk(addresses, rounds, every, *, apart=False, timeout_s=5.0, params=N
             interval_s=every,
             timeout_s=timeout_s,
         )
-        due = clock.monotonic() + every * place / len(addresses)
+        due = clock.monotonic() + (0.0 if together else every * place / len(addresses))
         for _ in range(rounds):
             await clock.sleep(due - clock.monotonic())
             seen.append(await probers[place].probe(check))

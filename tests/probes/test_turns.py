@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.probes.turns import SPACING_S, Turns
+from monitor.probes.turns import SPACING_S, Turns, place
 
 HOP = "198.51.100.1"
 
@@ -83,8 +83,15 @@ def test_a_hop_that_limits_itself_is_asked_more_rarely():
 def test_who_stands_behind_whom_is_learnt():
     turns = Turns()
     assert not turns.likely("v4", 1)
+    assert [turns.ask_anyway(place("v4", 1), who, 0.0) for who in "abcdefg"][4:] == [
+        True,
+        False,
+        False,
+    ]
     turns.learn("v4", 1, HOP)
     assert turns.likely("v4", 1) == HOP
+    # What was asked before the hop had a name was asked of it.
+    assert not turns.may_urgently(HOP, "h", 0.0)
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.integers(0, 5), st.booleans()), max_size=80))
