@@ -172,8 +172,6 @@ class Assessor:
         """Nobody asks for routes any more: nothing that was heard holds on."""
         for row in self._routes.end(now, self._roster):
             self.verdict.add(row)
-        for judged in self._roster.networks.values():
-            self.verdict.add(judged.row)
 
     def gap(self, since: Micros, until: Micros, why: str) -> None:
         """Write a gap: nothing was seen in between, and soft counters start anew."""

@@ -80,8 +80,13 @@ class NetworkRoutes:
         self._judge.end(now)
         rows = list(self._judge.take().values())
         for judged in roster.networks.values():
-            if judged.row.routes_reason is not FeedReason.DISABLED:
-                forget(judged.row, FeedReason.DISABLED)
+            row = judged.row
+            if (
+                row.routes_state is not FeedState.ABSENT
+                or row.routes_reason is not FeedReason.NONE
+            ):
+                forget(row, FeedReason.NONE)
+                rows.append(row)
         self._judge = RouteJudge((), rules=self._rules)
         self.follow(roster)
         return rows

@@ -164,8 +164,9 @@ class RouteJudge:
     def end(self, now: Micros) -> None:
         """Nothing is asked any more: no row may go on saying what was."""
         for row in self.rows.values():
-            gone = msgspec.structs.replace(row, removed=True)
-            self._changed[f"route:{row.prefix}"] = gone
+            if row.memory is not None:
+                gone = msgspec.structs.replace(row, removed=True)
+                self._changed[f"route:{row.prefix}"] = gone
         for name, feed in self._feeds.items():
             if feed.state is FeedState.ABSENT and feed.reason is FeedReason.DISABLED:
                 continue

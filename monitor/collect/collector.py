@@ -21,6 +21,7 @@ from monitor.cache.says import Request
 from monitor.clock import Clock
 from monitor.collect.budget import PrefixBudget, area_of, cost_of
 from monitor.collect.health import BEAT_S, ClockWatch, LagMeter
+from monitor.collect.routes import STEP_S, RouteKeeper, SourceOf
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
 from monitor.probes.base import VANTAGE, Prober
@@ -33,6 +34,7 @@ from monitor.records import (
     Observation,
     Outcome,
     Reason,
+    RouteTable,
     Row,
     Vantage,
     Verdict,
@@ -87,8 +89,11 @@ class Collector:
         by_desk: bool = False,
         notice: str = "",
         tempo: Tempo = REAL_TEMPO,
+        routes: SourceOf | None = None,
     ) -> None:
-        """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any."""
+        """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any;
+        ``routes`` builds the source of routes that a watchlist asks for.
+        """
         self._prober = prober
         self._clock = clock
         self._sink = sink
@@ -108,6 +113,7 @@ class Collector:
         self._voided_before = self._started
         self._sentinels = _sentinels(watchlist)
         self._watchlist_problem = ""
+        self._routes = RouteKeeper(routes, clock, self._tell_health)
         self._row = CollectorRow(
             pid=pid,
             started=self._started,
@@ -117,7 +123,7 @@ class Collector:
         )
         self._describe(watchlist)
         if notice:
-            self._tell(EventKind.HEALTH, notice)
+            self._tell_health(notice)
         self._tell_start(rows.get("collector"))
 
     @property
@@ -149,9 +155,11 @@ class Collector:
         """Look, judge and remember until stopped; then cancel, write and return."""
         helpers: list[asyncio.Task[None]] = []
         try:
+            await self._follow_routes()
             await self._look_on(helpers)
         finally:
             await _end([*helpers, *self._running])
+            await self._routes.close()
             await self._prober.close()
             self._tell_stop()
             await self._sink.flush()
@@ -164,6 +172,7 @@ class Collector:
             asyncio.create_task(self._every(tempo.batch_s, self._flush), name="flush"),
             asyncio.create_task(self._every(tempo.health_s, self._health), name="health"),
             asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
+            asyncio.create_task(self._every(STEP_S, self._judge_routes), name="judge routes"),
             asyncio.create_task(self._every(_UPKEEP_S, self._maintain), name="upkeep"),
         ]
 
@@ -332,6 +341,23 @@ class Collector:
             self._schedule.soon(check, now)
         self._wake.set()
 
+    async def _follow_routes(self) -> None:
+        if not await self._routes.follow(self._assessor.watchlist):
+            self._assessor.end_routes(self._clock.wall())
+            self._sink.put(self._assessor.take())
+        self._judge_routes()
+
+    def _judge_routes(self) -> None:
+        table = self._routes.table()
+        if table is not None:
+            self._hear_routes(table)
+
+    def _hear_routes(self, table: RouteTable) -> None:
+        self._assessor.hear_routes(self._clock.wall(), table)
+        verdict = self._assessor.take()
+        self._sink.put(verdict)
+        self._follow_up(verdict)
+
     def _health(self) -> None:
         row = self._row
         row.beat = self._clock.wall()
@@ -341,7 +367,7 @@ class Collector:
         row.dropped = self._sink.dropped
         row.lag_p50_ms = round(self._lag.quantile_ms(0.5), 2)
         row.lag_p99_ms = round(self._lag.quantile_ms(0.99), 2)
-        row.problem = self._sink.problem or self._watchlist_problem
+        row.problem = self._sink.problem or self._watchlist_problem or self._routes.problem
         self._sink.put(Verdict(rows={"collector": row}))
         self._budget.forget_idle(self._clock.monotonic())
 
@@ -366,6 +392,7 @@ class Collector:
         self._sentinels = _sentinels(found)
         self._describe(found)
         self._tell(EventKind.WATCHLIST, f"watchlist reloaded: {len(found.hosts)} hosts")
+        await self._follow_routes()
         self._wake.set()
 
     # --- saying what we are -----------------------------------------------------------------
@@ -383,6 +410,9 @@ class Collector:
         verdict = self._assessor.take()
         verdict.events.append(event)
         self._sink.put(verdict)
+
+    def _tell_health(self, text: str) -> None:
+        self._tell(EventKind.HEALTH, text)
 
     def _tell_start(self, old: Row | None) -> None:
         if isinstance(old, CollectorRow) and old.beat:

@@ -12,8 +12,9 @@ from typing import Final
 
 from monitor.cache.lock import CollectorLock
 from monitor.cache.rescue import open_or_set_aside
-from monitor.clock import RealClock
+from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
+from monitor.collect.routes import RouteSource
 from monitor.collect.sink import Sink
 from monitor.probes.base import RealProber
 from monitor.watchlist.follow import Follower
@@ -63,12 +64,22 @@ def serve(
                 follower=follower,
                 by_desk=by_desk,
                 notice=rescued,
+                routes=lambda found: routes_for(found, clock),
             )
             asyncio.run(_until_told(collector))
         finally:
             writer.close()
     finally:
         lock.release()
+
+
+def routes_for(watchlist: Watchlist, clock: Clock) -> RouteSource | None:
+    """The routing feeds that ``watchlist`` asks for; None where it asks for none."""
+    if not watchlist.feeds.ris:
+        return None
+    from monitor.routing.service import Routes  # noqa: PLC0415 - only who asks pays for it
+
+    return Routes(watchlist.networks, watchlist.feeds, clock)
 
 
 async def _until_told(collector: Collector) -> None:
