@@ -117,8 +117,7 @@ def _vantage_lines(row: VantageRow, width: int) -> list[Line]:
     count = f"{row.answering} of {row.known} controls answer"
     match row.health:
         case Vantage.FAULT:
-            why = f"{row.why}; " if row.why else ""
-            text = f"OWN VANTAGE FAULT: {why}{count}; nothing can be said from here"
+            text = f"OWN VANTAGE FAULT: {row.why or count}; nothing can be said from here"
             return [_loud(text, width, "fault")]
         case Vantage.RECHECK:
             return [_loud(f"own vantage is back, checking again: {count}", width, "warn")]
