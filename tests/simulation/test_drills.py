@@ -84,7 +84,7 @@ def test_truth_and_world_agree_about_what_is_lost(drill: Drill) -> None:
     for change, end in zip(changes, ends, strict=True):
         moments = range(change.at + MINUTE, end, 7 * MINUTE)
         up = [sum(inside(world, m).values()) for m in moments]
-        if change.phase is Phase.LOST and drill.script.name != "dprk-2013":
+        if change.phase is Phase.LOST:
             assert set(up) == {0}, change
         if change.phase is Phase.STABLE and drill.script.name not in ("dprk-2017", "own-link"):
             assert 0 not in up, change
