@@ -8,7 +8,7 @@ observations hold anyway, and the judge's memory, is left out.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 
@@ -39,7 +39,7 @@ class Kinds(NamedTuple):
     left: tuple[str, ...] = ("memory",)
 
 
-# A field that is not named is a turning one.
+# A field that is not named is a turning one, and so are all of a kind that is not here.
 KINDS: Final[dict[type[Row], Kinds]] = {
     CheckRow: Kinds(
         still=("id", "host", "kind", "label", "interval_s"),
@@ -101,7 +101,7 @@ def _plan(kind: type[Row], kinds: Kinds) -> _Plan:
     )
 
 
-_PLANS: Final = {kind: _plan(kind, kinds) for kind, kinds in KINDS.items()}
+_PLANS: Final = {kind: _plan(kind, KINDS.get(kind, Kinds())) for kind in get_args(Row)}
 
 
 class Cut(NamedTuple):

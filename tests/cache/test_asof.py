@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from monitor.assess.host import refresh
 from monitor.cache.asof import fill_host
 from monitor.cache.history import TOLD_WITHIN, ended, moment_of
-from monitor.cache.parts import KINDS
+from monitor.cache.parts import KINDS, Kinds
 from monitor.cache.reader import Reader
 from monitor.cache.writer import Writer
 from monitor.records import (
@@ -48,7 +48,7 @@ STATE_FIELD = {CheckRow: "state", HostRow: "state", NetworkRow: "phase"}
 
 def judged(row):
     """A row without what is not a matter of the history."""
-    kinds = KINDS[type(row)]
+    kinds = KINDS.get(type(row), Kinds())
     bare = {
         field.name: field.default
         if field.default_factory is msgspec.NODEFAULT

@@ -16,7 +16,7 @@ from tests.cache.test_asof import judged
 def test_a_row_is_put_together_from_its_parts(row):
     cut = parts.cut(row)
     joined = parts.join(subject_of(row), parts.still_record(cut), cut.turning, cut.sampled)
-    left = parts.KINDS[type(row)].left
+    left = parts.KINDS.get(type(row), parts.Kinds()).left
     for name in row.__struct_fields__:
         if name not in left:
             assert getattr(joined, name) == getattr(row, name)
@@ -55,6 +55,13 @@ def test_figures_of_observations_are_no_part():
     assert parts.cut(plain) == parts.cut(busy)
     busy.state = State.DOWN
     assert parts.cut(plain) != parts.cut(busy)
+
+
+@given(some.rows)
+def test_a_subject_names_the_kind_of_its_row(row):
+    """Exports tell by it which record a line holds."""
+    kind = type(row).__name__.removesuffix("Row").lower()
+    assert subject_of(row).partition(":")[0] == kind
 
 
 def test_a_field_nobody_named_is_a_matter_of_the_history():
