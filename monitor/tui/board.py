@@ -149,6 +149,19 @@ class Board:
             return next(iter(self.networks.values()))
         return found
 
+    def traced(self, host: HostRow) -> HostRow:
+        """The host whose path tells about ``host``: itself, or a neighbour inside its network
+        that is traced when it is not.
+        """
+        if host.trace or not host.network:
+            return host
+        near = (
+            other
+            for other in self.hosts.values()
+            if other.network == host.network and other.trace and other.role == host.role
+        )
+        return min(near, key=attrgetter("id"), default=host)
+
     def trace_of(self, host: HostRow) -> Observation | None:
         """The last trace towards a host, if it has a trace check that has run."""
         check = self.checks.get(host.trace)

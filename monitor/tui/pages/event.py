@@ -31,6 +31,8 @@ from monitor.tui.text import (
     state_of,
 )
 
+# Kinds whose old and new are states, phases or healths.
+_OF_STATES: Final = frozenset({EventKind.TRANSITION, EventKind.VANTAGE})
 _OUTCOMES: Final = {
     "ok": State.UP,
     "warn": State.DEGRADED,
@@ -47,7 +49,7 @@ def outcome_style(observation: Observation) -> str:
 def event_line(event: Event, board: Board, width: int, marks: Marks) -> Line:
     """``16:19:30Z ✖ North Korea  PARTIAL → LOST  0 of 14 inside for 5 min``."""
     soft = is_soft(event)
-    if event.new:
+    if event.new and event.kind in _OF_STATES:
         mark, style = mark_of(event.new, marks), state_of(event.new).lower()
     else:
         mark, style = marks.event, "accent"
@@ -55,7 +57,7 @@ def event_line(event: Event, board: Board, width: int, marks: Marks) -> Line:
     change = f"{event.old} {marks.arrow} {event.new}" if event.old and event.new else event.new
     name_width = 22 if width >= 110 else 16
     change_width = 22 if width >= 110 else 19
-    if not change:
+    if not change or event.kind not in _OF_STATES:
         change = str(event.kind) if width >= 76 else ""
     spans: list[Span] = [
         (clock(event.at), "dim"),
@@ -64,7 +66,7 @@ def event_line(event: Event, board: Board, width: int, marks: Marks) -> Line:
         (" ", "text"),
     ]
     if change:
-        shown = "dim" if soft or not event.new else style
+        shown = "dim" if soft or event.kind not in _OF_STATES else style
         spans.append((fit(change, change_width, marks.more) + " ", shown))
     text = f"soft: {event.text}" if not event.hard else event.text
     used = sum(cell_len(piece) for piece, _ in spans)

@@ -37,9 +37,9 @@ def title_spans(
     if banner:
         said = " ".join(word for word in (banner, speed_said(collector)) if word)
         left += [(f" {said} ", "banner"), (" ", "text")]
-    left.append(("watchdesk", "strong"))
+    who: list[Span] = [("watchdesk", "strong")]
     if collector is not None and collector.watchlist:
-        left.append((f" {marks.dot} {collector.watchlist}", "text"))
+        who.append((f" {marks.dot} {collector.watchlist}", "text"))
     age = board.age(now)
     data = "no data yet" if age is None else f"data {duration(age)}"
     if collector is not None and collector.drill:
@@ -47,6 +47,11 @@ def title_spans(
     old = dead or age is None
     clocks: list[Span] = [(f"{day(now)} {clock(now)}", "strong")]
     end: list[Span] = [("   ", "text"), (data, "degraded" if old else "dim")]
+    # What time it is goes before who we are.
+    if _cells([*left, *who, *clocks, *end]) + 2 <= width:
+        left += who
+    elif _cells([*left, *clocks, *end]) + 2 > width:
+        end = []
     room = width - _cells(left) - _cells(clocks) - _cells(end) - 2
     for zone in _zones(board, collector):
         said = zone if zone.startswith("here ") else zone_clock(zone, now)

@@ -23,6 +23,8 @@ class PathPanel(PageList):
     def refresh_rows(self) -> None:
         desk = self.desk
         host = desk.board.hosts.get(self.host)
+        if host is not None:
+            host = desk.board.traced(host)
         look = Look(self.line_width, self.marks, desk.now())
         lines = path_lines(host, desk.board, look)
         self.show(lines, *path_titles(host, desk.board, look))
