@@ -45,7 +45,7 @@ def full(path):
     return path
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     observations=st.lists(
         some.observations, max_size=6, unique_by=lambda seen: (seen.check, seen.at)

@@ -105,7 +105,7 @@ def test_a_slot_waits_for_its_last_runs(path, opened):
     assert slots(path, "hours") == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["a/icmp", "b/icmp"]),

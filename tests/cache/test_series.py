@@ -151,7 +151,7 @@ def test_what_no_plot_can_show_is_refused(reader):
             reader.series(CHECK, since, until, buckets)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     minutes=st.sets(st.integers(0, 300), max_size=60),
     since=st.integers(0, 200 * 60),
