@@ -146,7 +146,7 @@ class Assessor:
         if before != (row.state, row.soft, row.stale, row.flapping) or row is watched.trace:
             self._combine(watched, self._now)
         flapped = watched.row.flapping
-        hosts.refresh(watched.row, watched.checks)
+        hosts.refresh(watched.row, watched.voices)
         if flapped != watched.row.flapping:
             self._tell_flapping(watched, events)
         if row is watched.main:
@@ -319,7 +319,7 @@ class Assessor:
         reached: dict[str, bool | None] = {}
         last: dict[str, Micros] = {}
         for watched in judged.inside:
-            voices = hosts.voices(watched.checks)
+            voices = watched.voices
             reached[watched.row.id] = hosts.reach(voices)
             last[watched.row.id] = hosts.last_reached(voices)
             loss = watched.row.loss
@@ -358,12 +358,12 @@ class Assessor:
 
     def _redraw(self, watched: Watched, now: Micros, rule: str, why: str) -> None:
         self._combine(watched, now, rule, why)
-        hosts.refresh(watched.row, watched.checks)
+        hosts.refresh(watched.row, watched.voices)
         self.verdict.add(watched.row)
 
     def _combine(self, watched: Watched, now: Micros, rule: str = "", why: str = "") -> None:
         """Bring a host's state up to date and tell when it changed."""
-        speaking = hosts.voices(watched.checks)
+        speaking = watched.voices
         new = hosts.combine(row.state for row in speaking)
         soft = hosts.combine(row.soft or row.state for row in speaking)
         if new is State.DOWN and self._way_is_broken(watched):
@@ -456,14 +456,14 @@ class Assessor:
     def _recount(self, watched: Watched, now: Micros) -> None:
         for judged in self._roster.networks.values():
             if watched in judged.inside:
-                reached = hosts.reach(hosts.voices(watched.checks))
+                reached = hosts.reach(watched.voices)
                 judged.judge.changed(now, watched.row.id, reached)
             elif watched in judged.outside:
                 self._count(judged)
 
     def _count(self, judged: Judged) -> None:
         row = judged.row
-        found = [hosts.reach(hosts.voices(watched.checks)) for watched in judged.inside]
+        found = [hosts.reach(watched.voices) for watched in judged.inside]
         row.inside_total = len(found)
         row.inside_known = sum(reached is not None for reached in found)
         row.inside_up = sum(reached is True for reached in found)

@@ -24,10 +24,14 @@ class Watched:
     """A host with its row, the rows of its checks, and its networks.
 
     ``network`` is the one it is measured as hosted in, ``home`` that or else the one of
-    its affiliation; ``usual_hops`` the path to it when it was last reached.
+    its affiliation; ``usual_hops`` the path to it when it was last reached;
+    ``voices`` the checks that speak for it.
     """
 
-    __slots__ = ("checks", "home", "host", "main", "network", "row", "trace", "usual_hops")
+    __slots__ = (
+        *("checks", "home", "host", "main", "network", "row", "trace", "usual_hops"),
+        "voices",
+    )
 
     def __init__(self, host: Host, row: HostRow) -> None:
         self.host = host
@@ -35,6 +39,7 @@ class Watched:
         self.network: Network | None = None
         self.home: Network | None = None
         self.checks: list[CheckRow] = []
+        self.voices: list[CheckRow] = []
         self.main: CheckRow | None = None
         self.trace: CheckRow | None = None
         self.usual_hops: tuple[Hop, ...] = ()
@@ -120,6 +125,7 @@ class Roster:
                 self.of_check[check.id] = (watched, check_row)
                 if check.kind is Kind.TRACE and watched.trace is None:
                     watched.trace = check_row
+        watched.voices = hosts.voices(watched.checks)
         watched.main = hosts.main_check(watched.checks)
         row.trace = watched.trace.id if watched.trace else ""
         self.house(watched, row.hosting.address if row.hosting else host.address)

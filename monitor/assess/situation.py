@@ -65,7 +65,7 @@ def _amiss(row: NetworkRow) -> bool:
 
 
 def _is_silent(watched: Watched) -> bool:
-    return hosts.reach(hosts.voices(watched.checks)) is False
+    return hosts.reach(watched.voices) is False
 
 
 def _begin(row: NetworkRow, silent: list[Watched], now: Micros) -> None:
@@ -96,7 +96,7 @@ def picture(judged: Judged, roster: Roster, vantage: Vantage, now: Micros) -> Pi
     row, memory = judged.row, judged.row.memory
     assert memory is not None
     reached = {
-        watched.row.id: hosts.reach(hosts.voices(watched.checks)) for watched in judged.inside
+        watched.row.id: hosts.reach(watched.voices) for watched in judged.inside
     }
     usual = [name for name in reached if name in memory.usual] or list(reached)
     known = [name for name in usual if reached[name] is not None]
