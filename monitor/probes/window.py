@@ -6,7 +6,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
+from operator import sub
 from typing import Final
 
 from monitor.records import HopWindow
@@ -26,7 +26,7 @@ class Window:
     Kept in arrays, 13 bytes a sample: a watchlist may hold a thousand paths.
     """
 
-    __slots__ = ("_arms", "_at", "_keep", "_rtts", "addresses")
+    __slots__ = ("_arms", "_at", "_facts", "_keep", "_rtts", "addresses")
 
     def __init__(self, rounds: int = ROUNDS) -> None:
         self._keep = rounds
@@ -34,9 +34,11 @@ class Window:
         self._rtts = array("d")
         self._arms = array("B")
         self.addresses: list[str] = []
+        self._facts: HopWindow | None = None
 
     def add(self, number: int, rtt_ms: float | None, address: str = "") -> None:
         """A packet of round ``number`` was answered in ``rtt_ms``, or lost (None)."""
+        self._facts = None
         self._at.append(number)
         self._rtts.append(math.nan if rtt_ms is None else rtt_ms)
         self._arms.append(0 if rtt_ms is None else self._arm(address))
@@ -49,6 +51,7 @@ class Window:
 
     def _drop(self, count: int) -> None:
         if count > 0:
+            self._facts = None
             del self._at[:count], self._rtts[:count], self._arms[:count]
 
     def _arm(self, address: str) -> int:
@@ -62,34 +65,43 @@ class Window:
 
     def facts(self) -> HopWindow:
         """The samples in figures."""
-        answered = [
-            (rtt, arm)
-            for rtt, arm in zip(self._rtts, self._arms, strict=True)
-            if not math.isnan(rtt)
-        ]
-        sent, received = len(self._rtts), len(answered)
-        if not answered:
+        if self._facts is None:
+            self._facts = self._figures()
+        return self._facts
+
+    def _figures(self) -> HopWindow:
+        rtts = [rtt for rtt in self._rtts if rtt == rtt]  # noqa: PLR0124 - NaN is lost
+        sent, received = len(self._rtts), len(rtts)
+        if not rtts:
             return HopWindow(sent=sent)
-        rtts = [rtt for rtt, _ in answered]
-        arms = [arm for _, arm in answered]
-        mean = math.fsum(rtts) / received
-        spread = math.fsum((rtt - mean) ** 2 for rtt in rtts)
-        steps = [abs(b - a) for a, b in pairwise(rtts)]
-        seen = dict.fromkeys(arms)
+        mean = sum(rtts) / received
+        last, arms = self._who()
+        deviation = jitter = 0.0
+        if received > 1:
+            deviation = math.dist(rtts, [mean] * received) / math.sqrt(received - 1)
+            jitter = sum(map(abs, map(sub, rtts[1:], rtts))) / (received - 1)
         return HopWindow(
-            address=self.addresses[arms[-1]],
-            sent=sent,
-            received=received,
-            last_ms=round(rtts[-1], 3),
-            best_ms=round(min(rtts), 3),
-            worst_ms=round(max(rtts), 3),
-            mean_ms=round(mean, 3),
-            stdev_ms=round(math.sqrt(spread / (received - 1)), 3) if received > 1 else 0.0,
-            jitter_ms=round(math.fsum(steps) / len(steps), 3) if steps else 0.0,
-            arms=tuple((self.addresses[arm], arms.count(arm)) for arm in sorted(seen))
-            if len(seen) > 1
-            else (),
+            last,
+            sent,
+            received,
+            round(rtts[-1], 3),
+            round(min(rtts), 3),
+            round(max(rtts), 3),
+            round(mean, 3),
+            round(deviation, 3),
+            round(jitter, 3),
+            arms,
         )
+
+    def _who(self) -> tuple[str, tuple[tuple[str, int], ...]]:
+        """Who answered last, and all who did where they are several."""
+        if len(self.addresses) == 1:
+            return self.addresses[0], ()
+        arms = [
+            arm for rtt, arm in zip(self._rtts, self._arms, strict=True) if not math.isnan(rtt)
+        ]
+        counted = tuple((self.addresses[arm], arms.count(arm)) for arm in sorted(set(arms)))
+        return self.addresses[arms[-1]], counted if len(counted) > 1 else ()
 
 
 def limited(hops: Sequence[HopWindow | None], target: HopWindow | None) -> list[bool]:
