@@ -193,7 +193,11 @@ def test_the_board_as_of_a_moment_is_the_log_folded_up_to_it(commits, data):
                 writer.commit(observations, events, rows, at)
                 log.add(at, observations, events, rows)
             end = commits[-1][0] + SECOND
-            for at in data.draw(st.lists(st.integers(0, end), min_size=1, max_size=12)):
+            turns = [event.at for _, _, events, _ in commits for event in events]
+            turns += [at for at, *_ in commits]
+            # A moment after each turn too, where an entry dated later must not hide it.
+            close = {at + late for at in turns for late in (-1, 0, 1, 6 * SECOND)}
+            for at in sorted(close | data.draw(st.sets(st.integers(0, end), max_size=6))):
                 board = {subject_of(row): row for row in reader.board_at(at)}
                 assert {name: judged(row) for name, row in board.items()} == log.board(at)
                 for name, row in board.items():
