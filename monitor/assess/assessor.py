@@ -16,7 +16,8 @@ import msgspec
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
 from monitor.assess import situation
-from monitor.assess.network import Tally
+from monitor.assess.network import Tally, fell_at
+from monitor.assess.origin import measured, moved, origin_of
 from monitor.assess.paths import Paths
 from monitor.assess.roster import Judged, Roster, Watched
 from monitor.assess.routed import NetworkRoutes, withdrawn
@@ -44,6 +45,8 @@ from monitor.records import (
 )
 from monitor.watchlist.model import Network, Watchlist
 
+_PLAIN = {State.DEGRADED: "loss or slowness in 2 of 3 rounds"}
+
 
 class Assessor:
     """Judges a watchlist; one per collector and vantage."""
@@ -65,6 +68,8 @@ class Assessor:
         self._now = started
         self._round = started // rules.round
         self.verdict = Verdict()
+        # Until when a network is looked at between its rounds: somebody inside just failed.
+        self._restless: dict[str, Micros] = {}
         old = dict(rows or {})
         self._guard = Guard(vantage, watchlist.controls("far"), rules)
         earlier = old.get(f"vantage:{vantage}")
@@ -142,6 +147,8 @@ class Assessor:
         events = checks.judge(row, observation, reading, self._guard, self._rules)
         for event in events:
             self._tell(event)
+        if row.memory is not None and row.memory.fails == 1 and watched.network is not None:
+            self._restless[watched.network.id] = self._now + self._rules.network_round
         self.verdict.rows[f"check:{row.id}"] = row
         if before != (row.state, row.soft, row.stale, row.flapping) or row is watched.trace:
             self._combine(watched, self._now)
@@ -172,6 +179,28 @@ class Assessor:
         """Nobody asks for routes any more: nothing that was heard holds on."""
         for row in self._routes.end(now, self._roster):
             self.verdict.add(row)
+
+    def hear_origin(self, address: str, origin: Hosting, now: Micros) -> None:
+        """Note who announces ``address``; another origin AS than before is a move."""
+        for watched in self._roster.hosts.values():
+            row = watched.row
+            if row.hosting is None or row.hosting.address != address:
+                continue
+            before = origin_of(row.hosting)
+            row.hosting = measured(row.hosting, origin)
+            self.verdict.add(row)
+            if before is None or origin.asn in (None, before):
+                continue
+            for judged in self._roster.networks.values():
+                memory = judged.row.memory
+                if memory is not None and judged.network in (watched.network, watched.home):
+                    memory.moves += 1
+            self._tell(moved(row, before, now))
+
+    def hosting_of(self, host: str) -> Hosting | None:
+        """Where a host is measured to be hosted."""
+        watched = self._roster.hosts.get(host)
+        return None if watched is None else watched.row.hosting
 
     def gap(self, since: Micros, until: Micros, why: str) -> None:
         """Write a gap: nothing was seen in between, and soft counters start anew."""
@@ -233,9 +262,11 @@ class Assessor:
             elif event.kind is EventKind.VANTAGE and event.new == Vantage.HEALTHY:
                 self._say_what_waited(now)
         self._mark_stale(now)
-        if now % self._rules.network_round == 0:
-            for judged in self._roster.networks.values():
-                self._judge_network(judged, now)
+        between = now % self._rules.network_round != 0
+        for judged in self._roster.networks.values():
+            restless = judged.judge.doubt or now <= self._restless.get(judged.network.id, 0)
+            if restless or not between:
+                self._judge_network(judged, now, between=between)
 
     def _suspend(self, now: Micros, why: str) -> None:
         """Our own fault: whatever was thought of anybody is not known now."""
@@ -272,7 +303,8 @@ class Assessor:
     def _locate(self, watched: Watched, observation: Observation) -> None:
         """Where the host is hosted, by the address it was seen at; a move is an event."""
         address, row = observation.address, watched.row
-        known = row.hosting.address if row.hosting else ""
+        old = row.hosting
+        known = old.address if old else ""
         if not address or address == known:
             return
         before = watched.network
@@ -284,6 +316,8 @@ class Assessor:
             inside=after is not None,
             how="watchlist prefixes",
             at=observation.at,
+            # A move that is told here is not told again once its origin is known.
+            was_asn=origin_of(old) if before is after else None,
         )
         for judged in self._roster.networks.values():
             if judged.network in (before, after, watched.home):
@@ -311,7 +345,7 @@ class Assessor:
             )
         )
 
-    def _judge_network(self, judged: Judged, now: Micros) -> None:
+    def _judge_network(self, judged: Judged, now: Micros, *, between: bool = False) -> None:
         health = self._guard.row.health
         if health in (Vantage.FAULT, Vantage.RECHECK):
             return
@@ -332,13 +366,19 @@ class Assessor:
         evidence = hosts.evidence(rows, self._rules.evidence_kept)
         gone = withdrawn(judged.routes)
         tally = Tally(reached, last, lossy, dns_up, dns_total, evidence, withdrawn=gone)
-        since = judged.row.memory.bad_since if judged.row.memory else 0
-        proven = self._guard.may_condemn(since or now - self._rules.network_round)
+        silent = [
+            hosts.silent_since(hosts.voices(watched.checks))
+            for watched in judged.inside
+            if reached[watched.row.id] is False
+        ]
+        proven = self._guard.may_condemn(fell_at(silent, len(reached), self._rules))
         before = msgspec.structs.replace(judged.row)
-        for event in judged.judge.round(now, tally, may_condemn=proven):
+        for event in judged.judge.round(now, tally, may_condemn=proven, between=between):
             self._tell(event)
         if judged.judge.turning:
             self.verdict.look += [watched.row.id for watched in judged.inside]
+            # Whether it is us is asked in the same breath.
+            self.verdict.look += [host.id for host in self.watchlist.controls("far")]
         situation.remember_phase(judged.row)
         situation.refresh(judged, self._roster, health, now)
         if before != judged.row:
@@ -400,14 +440,15 @@ class Assessor:
                 at=now,
                 kind=EventKind.TRANSITION,
                 subject=f"host:{row.id}",
-                text=why or clauses or "answers",
+                text=why or clauses or _PLAIN.get(new, "answers"),
                 old=old,
                 new=new,
                 reason=reason,
                 rule=rule,
                 since=row.since,
                 evidence=hosts.evidence(watched.checks, self._rules.evidence_kept),
-                quiet=quiet,
+                # While it flaps, its beginning and its end are the news.
+                quiet=quiet or row.flapping,
             )
         )
         self._recount(watched, now)

@@ -114,6 +114,16 @@ def last_reached(rows: Iterable[CheckRow]) -> Micros:
     return max((row.memory.reached_at for row in rows if row.memory is not None), default=0)
 
 
+def silent_since(rows: Iterable[CheckRow]) -> Micros:
+    """When the last of a silent host's checks began to hear nothing; 0 for never."""
+    found = [
+        max(row.memory.first_fail, row.memory.reached_at)
+        for row in rows
+        if row.memory is not None and row.memory.reached is False
+    ]
+    return max(found, default=0)
+
+
 def last_hop_outside(trace: CheckRow | None, network: Network | None) -> str:
     """The last answering hop of a broken trace when it lies outside ``network``, else ''."""
     if trace is None or network is None or trace.last is None:

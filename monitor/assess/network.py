@@ -7,7 +7,7 @@ refusal or an HTTP 500, has a line: sites and line are told apart here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -46,6 +46,17 @@ class Tally(msgspec.Struct):
     withdrawn: bool = False
 
 
+def fell_at(silent: Sequence[Micros], total: int, rules: Rules) -> Micros:
+    """When so many of ``total`` hosts had gone silent that too few were left; 0 for never.
+
+    ``silent`` are the times at which the silent ones went.
+    """
+    for count, at in enumerate(sorted(silent), 1):
+        if total - count < rules.well_share * total:
+            return at
+    return 0
+
+
 class NetworkJudge:
     """Moves one network's row from round to round."""
 
@@ -55,6 +66,8 @@ class NetworkJudge:
         if row.memory is None:
             row.memory = NetMemory()
         self._memory: NetMemory = row.memory
+        self.doubt: Micros = 0
+        self._doubts_now = False
 
     def changed(self, now: Micros, host: str, reached: bool | None) -> None:
         """A host inside changed its hard state; only a line that came or went counts."""
@@ -69,6 +82,7 @@ class NetworkJudge:
     def suspend(self, now: Micros, why: str) -> list[Event]:
         """Our own fault: nothing is known of the network now.  The event, if that is new."""
         memory, row = self._memory, self.row
+        self.doubt = 0
         memory.bad = memory.good = memory.lossy = memory.partial = 0
         memory.bad_since = memory.low_since = memory.well_since = 0
         row.why = why
@@ -78,8 +92,13 @@ class NetworkJudge:
         old, row.phase, row.since = row.phase, Phase.UNKNOWN, now
         return [self._event(now, old, "vantage", why, ())]
 
-    def round(self, now: Micros, tally: Tally, *, may_condemn: bool) -> list[Event]:
-        """Judge one round; returns the events, the row is brought up to date."""
+    def round(
+        self, now: Micros, tally: Tally, *, may_condemn: bool, between: bool = False
+    ) -> list[Event]:
+        """Judge one round; returns the events, the row is brought up to date.
+
+        ``between`` two rounds nothing is counted: only a fall that has lasted is told.
+        """
         row, memory, rules = self.row, self._memory, self._rules
         known = [host for host, reached in tally.reached.items() if reached is not None]
         up = [host for host in known if tally.reached[host]]
@@ -99,7 +118,15 @@ class NetworkJudge:
         usual = [host for host in known if host in memory.usual] or known
         share = sum(bool(tally.reached[host]) for host in usual) / len(usual)
         row.usual = len(usual)
-        self._count(now, share, tally, may_condemn=may_condemn)
+        began = self._doubt(now, share)
+        if not between:
+            self._count(now, share, tally, may_condemn=may_condemn)
+        if began and may_condemn and now - began >= rules.doubt:
+            memory.good = 0
+            memory.bad_since = memory.bad_since or began
+            self._bad(now, rules.bad_rounds)
+        elif between:
+            return []
         phase, rule, since = self._next(now, share)
         self._learn(now, up)
         row.why = self._words(now, share)
@@ -127,15 +154,28 @@ class NetworkJudge:
         if not may_condemn:
             return
         memory.good = 0
-        memory.bad += 1
-        if memory.bad == rules.bad_rounds:
-            memory.dips.append(now)
+        self._bad(now, memory.bad + 1)
         memory.bad_since = memory.bad_since or now
         if share < rules.lost_share and not memory.low_since:
             memory.low_since = self._quiet_since(tally) or now
         if tally.withdrawn or (tally.dns_total and not tally.dns_up):
             # Two families of observation in one round weigh as much as two rounds.
-            memory.bad = max(memory.bad, rules.bad_rounds)
+            self._bad(now, rules.bad_rounds)
+
+    def _bad(self, now: Micros, rounds: int) -> None:
+        """Raise the count of bad rounds; the one that makes it a fall is a dip."""
+        memory, enough = self._memory, self._rules.bad_rounds
+        if memory.bad < enough <= rounds:
+            memory.dips.append(now)
+        memory.bad = max(memory.bad, rounds)
+
+    def _doubt(self, now: Micros, share: float) -> Micros:
+        """Since when a network that was well has not been; 0 while there is no doubt."""
+        well = self.row.phase in (Phase.STABLE, Phase.RESTORED)
+        before = self.doubt
+        self.doubt = (before or now) if well and share < self._rules.well_share else 0
+        self._doubts_now = self.doubt > before
+        return self.doubt
 
     def _quiet_since(self, tally: Tally) -> Micros:
         """When the last of the hosts that are silent now was heard."""
@@ -148,7 +188,7 @@ class NetworkJudge:
         memory = self._memory
         if self.row.phase is Phase.LOST:
             return memory.partial == 1
-        return memory.bad == 1 or (self.row.phase is Phase.PARTIAL and memory.good == 1)
+        return self._doubts_now or (self.row.phase is Phase.PARTIAL and memory.good == 1)
 
     def _next(self, now: Micros, share: float) -> tuple[Phase, str, Micros]:
         """The phase after this round, the rule that says so, and since when."""

@@ -317,7 +317,8 @@ class RouteJudge:
             return []
         row.state, row.since = level, row.soft_since
         row.soft, row.soft_since, memory.before = None, 0, None
-        return [_Change("route-confirmed", old, level, hard=True, quiet=quiet)]
+        # What has lasted is news, also of routes that come and go.
+        return [_Change("route-confirmed", old, level, hard=True)]
 
     def _disagree(
         self,

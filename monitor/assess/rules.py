@@ -51,6 +51,9 @@ class Rules(msgspec.Struct, frozen=True):
     restored_for: Micros = 30 * MINUTE
     bad_rounds: int = 2
     good_rounds: int = 3
+    # A fall that is seen between two rounds and lasts this long, longer than a second try
+    # takes, weighs as much as two bad rounds.
+    doubt: Micros = 20 * SECOND
     # Enough of the hosts inside must be known before anything is said of them together.
     known_share: float = 0.5
     # A flicker is the network's when several hosts come and go twice, or when most of them

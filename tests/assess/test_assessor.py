@@ -503,3 +503,15 @@ def test_a_half_of_a_host_that_falls_silent_is_no_news_nor_is_its_return() -> No
         world.see("a/tcp", at + 9)
     assert world.host("a").state is State.DEGRADED
     assert not [told for told in world.loud() if told[0] == "host:a"]
+
+
+def test_while_a_host_flaps_its_single_turns_are_no_news(one: World) -> None:
+    for n in range(60):
+        at = 40 + n * 15
+        one.controls(at)
+        one.see("a", at, Reason.TIMEOUT if n // 3 % 2 else Reason.NONE)
+    assert one.host("a").flapping
+    turns = [e for e in one.events if e.subject == "host:a" and e.kind is EventKind.TRANSITION]
+    begun = next(e.at for e in one.events if e.kind is EventKind.FLAPPING)
+    assert any(e.at > begun for e in turns)
+    assert all(e.quiet for e in turns if e.at > begun)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from conftest import NK, T0, World, host, watchlist
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from monitor.records import (
     decode_row,
     encode,
 )
+from tests.assess.conftest import NK, T0, World, host, watchlist
 
 TARGET = "192.0.2.9"
 ASNS = {"a": 64500, "b": 4837, "c": 4837, "d": 64999, "B": 20485, "C": 20485}
