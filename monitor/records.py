@@ -1024,6 +1024,16 @@ class PathRow(msgspec.Struct, omit_defaults=True):
     removed: bool = False
 
 
+class OriginsRow(msgspec.Struct, omit_defaults=True):
+    """What origin look-ups have found, so that a restart asks nobody again.
+
+    ``kept`` is a :class:`monitor.routing.cymru.Kept` as MessagePack.
+    """
+
+    kept: bytes = b""
+    at: Micros = 0
+
+
 Row = (
     CheckRow
     | HostRow
@@ -1034,6 +1044,7 @@ Row = (
     | RouteRow
     | FeedRow
     | PathRow
+    | OriginsRow
 )
 
 # One byte a run in ``beats``: the letter of the state, lower case while soft.
@@ -1066,8 +1077,8 @@ def subject_of(row: Row) -> str:
             return f"feed:{row.name}"
         case PathRow():
             return f"path:{row.check}"
-        case RulesRow():
-            return "rules"
+        case RulesRow() | OriginsRow():
+            return "rules" if isinstance(row, RulesRow) else "origins"
 
 
 class Verdict(msgspec.Struct):
@@ -1126,6 +1137,7 @@ _ROW_TYPES: Final[dict[str, type[Any]]] = {
     "feed": FeedRow,
     "rules": RulesRow,
     "path": PathRow,
+    "origins": OriginsRow,
 }
 _ROW_DECODERS: Final = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()

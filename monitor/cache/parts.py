@@ -18,6 +18,7 @@ from monitor.records import (
     FeedRow,
     HostRow,
     NetworkRow,
+    OriginsRow,
     PathRow,
     RouteRow,
     Row,
@@ -77,6 +78,7 @@ KINDS: Final[dict[type[Row], Kinds]] = {
         still=("check", "host", "method"),
         sampled=("usual", "before", "current", "rounds", "at"),
     ),
+    OriginsRow: Kinds(left=("kept", "at")),
     RulesRow: Kinds(still=("sentences", "nexts", "base_rates")),
 }
 Field = tuple[str, Any]

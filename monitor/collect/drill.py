@@ -20,6 +20,7 @@ from monitor.cache.reader import Reader
 from monitor.cache.schema import side_files
 from monitor.cache.writer import Writer
 from monitor.collect.collector import Collector, Tempo
+from monitor.collect.drillworld import DrillOrigins, DrillRoutes
 from monitor.collect.service import AlreadyCollecting
 from monitor.collect.sink import Sink
 from monitor.records import HOUR, SECOND, Micros
@@ -71,6 +72,8 @@ async def _play(
         {},
         pid=os.getpid(),
         tempo=Tempo().at(speed),
+        routes=lambda found: DrillRoutes(world, found.networks, clock, drill.script.end),
+        origins=lambda _: DrillOrigins(world, clock),
     )
     collector.name_drill(drill.script.name, drill.script.end)
     loop = asyncio.get_running_loop()

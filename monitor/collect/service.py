@@ -14,9 +14,11 @@ from monitor.cache.lock import CollectorLock
 from monitor.cache.rescue import open_or_set_aside
 from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
+from monitor.collect.hosting import OriginSource
 from monitor.collect.routes import RouteSource
 from monitor.collect.sink import Sink
 from monitor.probes.base import RealProber
+from monitor.routing.cymru import Origins
 from monitor.watchlist.follow import Follower
 from monitor.watchlist.model import Watchlist
 
@@ -65,6 +67,7 @@ def serve(
                 by_desk=by_desk,
                 notice=rescued,
                 routes=lambda found: routes_for(found, clock),
+                origins=lambda found: origins_for(found, clock),
             )
             asyncio.run(_until_told(collector))
         finally:
@@ -80,6 +83,11 @@ def routes_for(watchlist: Watchlist, clock: Clock) -> RouteSource | None:
     from monitor.routing.service import Routes  # noqa: PLC0415 - only who asks pays for it
 
     return Routes(watchlist.networks, watchlist.feeds, clock)
+
+
+def origins_for(watchlist: Watchlist, clock: Clock) -> OriginSource | None:
+    """Origin look-ups, through the machine's own resolvers; None where they are not wanted."""
+    return Origins(clock) if watchlist.feeds.origins else None
 
 
 async def _until_told(collector: Collector) -> None:

@@ -97,6 +97,8 @@ class _NoAnswer(Exception):  # noqa: N818 - an answer, not an error
 class Origins:
     """Asks, remembers, and never asks the same twice at once."""
 
+    how = "Team Cymru"
+
     def __init__(
         self,
         clock: Clock,

@@ -101,6 +101,11 @@ class World:
             at,
         )
 
+    def own_link_down(self, at: Micros) -> bool:
+        """Whether our own link is down at ``at``."""
+        cuts = [h for h in self.happenings if h.does is Fault.OWN_LINK_DOWN]
+        return any(h.since(at) is not None for h in cuts)
+
     def routed(self, net: Net, prefix: str, at: Micros, failover: Micros = 0) -> int | None:
         """The upstream AS that carries ``prefix`` at ``at``; None when it is withdrawn.
 

@@ -113,11 +113,14 @@ def summary(watchlist: Watchlist) -> str:
 
 
 def _feeds(watchlist: Watchlist) -> list[str]:
-    if not watchlist.feeds.ris:
-        return []
-    names = "RIS Live, RIPEstat" if watchlist.feeds.ripestat else "RIS Live"
-    count = sum(len(network.prefixes) for network in watchlist.networks)
-    return [f"feeds     {names}: asked for {count} prefixes"]
+    lines = []
+    if watchlist.feeds.ris:
+        names = "RIS Live, RIPEstat" if watchlist.feeds.ripestat else "RIS Live"
+        count = sum(len(network.prefixes) for network in watchlist.networks)
+        lines.append(f"feeds     {names}: asked for {count} prefixes")
+    if watchlist.feeds.origins:
+        lines.append("origins   Team Cymru: asked who announces each address that is seen")
+    return lines
 
 
 def _network(network: Network, hosts: list[Host]) -> str:

@@ -159,16 +159,18 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Feeds(msgspec.Struct, frozen=True):
-    """Which routing feeds may be asked.  Without ``ris`` nothing is asked at all.
+    """Which routing feeds may be asked.  Without ``ris`` no routes are asked for.
 
     ``url`` is the RIS Live stream; with ``ripestat`` its gaps are filled with snapshots
-    from the RIPEstat at ``ripestat_url``.
+    from the RIPEstat at ``ripestat_url``.  With ``origins`` Team Cymru is asked, over DNS,
+    who announces the addresses that are seen.
     """
 
     ris: bool = False
     url: str = "https://ris-live.ripe.net/v1/stream/"
     ripestat: bool = True
     ripestat_url: str = "https://stat.ripe.net/"
+    origins: bool = False
 
 
 class Watchlist(msgspec.Struct, frozen=True):
