@@ -9,7 +9,7 @@ from tests.simulation.invariants import broken
 
 CHUNK = 10
 # As many as are affordable are played twice.
-TWICE = 5
+TWICE = 10
 
 
 @pytest.mark.timeout(300)
