@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from monitor.assess.rules import Rules
 from monitor.records import (
-    MINUTE,
     SECOND,
     Event,
     EventKind,
@@ -129,7 +129,7 @@ class NetworkJudge:
             return []
         phase, rule, since = self._next(now, share)
         self._learn(now, up)
-        row.why = self._words(now, share)
+        row.why = self._words(share)
         if phase is row.phase:
             return []
         return [self._turn(now, phase, rule, since, tally)]
@@ -340,7 +340,7 @@ class NetworkJudge:
         if phase is Phase.LOST:
             memory.lost_once = True
         memory.before = None
-        return self._event(now, old, rule, self._words(now, None), tally.evidence)
+        return self._event(now, old, rule, self._words(None), tally.evidence)
 
     def _event(
         self, now: Micros, old: Phase, rule: str, text: str, evidence: tuple[Observation, ...]
@@ -358,7 +358,7 @@ class NetworkJudge:
             quiet=rule in _QUIET,
         )
 
-    def _words(self, now: Micros, share: float | None) -> str:
+    def _words(self, share: float | None) -> str:
         row, memory, rules = self.row, self._memory, self._rules
         text = f"{row.inside_up} of {row.inside_total} inside answer"
         if row.usual < row.inside_total:
@@ -372,6 +372,6 @@ class NetworkJudge:
         if memory.lossy:
             text += "; loss at most of them"
         if share is not None and memory.low_since and row.phase is not Phase.LOST:
-            waited = (now - memory.low_since) // SECOND
-            text += f"; for {waited} s, LOST at {rules.lost_for // MINUTE} min"
+            due = datetime.fromtimestamp((memory.low_since + rules.lost_for) / SECOND, UTC)
+            text += f"; LOST at {due:%H:%M:%S}Z if it lasts"
         return text

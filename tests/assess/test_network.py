@@ -69,7 +69,7 @@ def test_an_outage_is_seen_in_a_minute_lost_after_five_and_dated_to_its_start(
     start = nk.at
     nk.live(90, down=N)
     assert nk.row.phase is Phase.UNSTABLE
-    assert "LOST at 5 min" in nk.row.why
+    assert "if it lasts" in nk.row.why
     nk.live(6 * MIN, down=N)
     assert nk.row.phase is Phase.LOST
     assert abs(nk.row.since - World.us(start)) <= 31_000_000
