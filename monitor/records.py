@@ -212,7 +212,6 @@ class Reason(StrEnum):
     # silence and refusals on the way or at the host
     TIMEOUT = "timeout"
     LOSS = "loss"
-    SLOW = "slow"
     NET_UNREACHABLE = "net-unreachable"
     HOST_UNREACHABLE = "host-unreachable"
     PROHIBITED = "prohibited"
@@ -274,7 +273,6 @@ REASONS: Final[dict[Reason, ReasonFacts]] = {
     Reason.NAME_NO_ADDRESS: ReasonFacts(Layer.NAME, "name has no address"),
     Reason.TIMEOUT: ReasonFacts(Layer.PATH, "no answer"),
     Reason.LOSS: ReasonFacts(Layer.PATH, "packet loss"),
-    Reason.SLOW: ReasonFacts(Layer.PATH, "slower than usual"),
     Reason.NET_UNREACHABLE: ReasonFacts(Layer.PATH, "network unreachable"),
     Reason.HOST_UNREACHABLE: ReasonFacts(Layer.HOST, "host unreachable"),
     Reason.PROHIBITED: ReasonFacts(Layer.PATH, "prohibited by a filter"),

@@ -82,6 +82,7 @@ def test_too_much_at_once_is_shed_and_said_never_down(stage: Stage) -> None:
     assert stage.prober.most <= 5
     shed = [seen for seen in stage.store.observations if seen.outcome is Outcome.SKIPPED]
     assert len(shed) == me(stage).skipped > 0
+    assert {seen.reason for seen in shed} == {Reason.SHED}
     assert not any(new in ("DOWN", "UNREACHABLE") for _, new in stage.loud())
 
 

@@ -167,7 +167,9 @@ class Authority:
         self.file.write_bytes(self.cert.public_bytes(serialization.Encoding.PEM))
 
     @staticmethod
-    def _sign(subject, public, issuer, key, *, ca=False, names=(), start=-1, end=90):
+    def _sign(
+        subject, public, issuer, key, *, ca=False, names=(), start=-1, end=90, for_clients=False
+    ):
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -180,6 +182,9 @@ class Authority:
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if for_clients:
+            usage = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH])
+            builder = builder.add_extension(usage, critical=True)
         return builder.sign(key, hashes.SHA256())
 
     def context(
@@ -189,6 +194,7 @@ class Authority:
         start: int = -1,
         end: int = 90,
         self_signed: bool = False,
+        for_clients: bool = False,
     ) -> ssl.SSLContext:
         """A server's context with a certificate for ``name`` and 127.0.0.9."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -196,7 +202,14 @@ class Authority:
         names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.9"))]
         issuer, signer = (subject, key) if self_signed else (self.name, self.key)
         cert = self._sign(
-            subject, key.public_key(), issuer, signer, names=names, start=start, end=end
+            subject,
+            key.public_key(),
+            issuer,
+            signer,
+            names=names,
+            start=start,
+            end=end,
+            for_clients=for_clients,
         )
         file = self.folder / f"{cert.serial_number}.pem"
         file.write_bytes(

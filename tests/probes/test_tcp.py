@@ -91,6 +91,7 @@ async def test_tls_facts(look, trusted):
         ({"start": 1}, Reason.CERT_NOT_YET_VALID),
         ({"name": "other.example.test"}, Reason.CERT_WRONG_NAME),
         ({"self_signed": True}, Reason.CERT_SELF_SIGNED),
+        ({"for_clients": True}, Reason.CERT_INVALID),
     ],
 )
 async def test_bad_certificate(look, trusted, certificate, reason):
