@@ -21,15 +21,19 @@ from monitor.records import (
     SECOND,
     CheckRow,
     CollectorRow,
+    Disagreement,
     Event,
     EventKind,
     Explanation,
+    FeedRow,
+    FeedState,
     HostRow,
     Micros,
     NetworkRow,
     Observation,
     Outcome,
     Reason,
+    RouteRow,
     Row,
     RulesRow,
     VantageRow,
@@ -38,8 +42,10 @@ from monitor.records import (
 
 SCHEMA: Final = 1
 UNDETERMINED: Final = "undetermined"
-_PREFIXES: Final = ("host", "network", "check", "vantage")
+_PREFIXES: Final = ("host", "network", "check", "vantage", "route", "feed")
 _TURNS: Final = frozenset({EventKind.TRANSITION, EventKind.VANTAGE})
+_ROUTES: Final = frozenset({EventKind.ROUTE})
+_ROUTE_RULES: Final = frozenset({"route-confirmed", "first-look", "as-before", "route-no-data"})
 _GAPS: Final = frozenset({EventKind.GAP})
 _PAGE: Final = 200
 # A collector writes its own row every few seconds; one silent for this long has stopped.
@@ -94,7 +100,7 @@ def why(reader: Reader, subject: str, at: Micros | None = None) -> Why:
     Raises UnknownSubject, and CacheError when the cache cannot be read.
     """
     full, row = _find(reader, subject)
-    turns = _newest(reader, _TURNS, full)
+    turns = _turns(reader, full, row)
     turn = next((event for event in turns if at is None or event.at <= at), None)
     rules = reader.row("rules")
     words = rules if isinstance(rules, RulesRow) else RulesRow()
@@ -144,6 +150,20 @@ def _newest(
         before = page[-1].id
 
 
+def _turns(reader: Reader, subject: str, row: Row) -> Iterator[Event]:
+    """The changes of a subject, newest first; those of a prefix are told of its network."""
+    match row:
+        case FeedRow():
+            yield from _newest(reader, _ROUTES, subject)
+        case RouteRow():
+            for event in _newest(reader, _ROUTES, f"network:{row.network}"):
+                fits = event.rule in _ROUTE_RULES and event.new == row.state
+                if fits and event.since <= row.since <= event.at:
+                    yield event
+        case _:
+            yield from _newest(reader, _TURNS, subject)
+
+
 def _gap(reader: Reader, at: Micros) -> str:
     """Why nothing is known of the moment ``at``, or ''."""
     for event in _newest(reader, _GAPS):
@@ -168,9 +188,25 @@ def _now(row: Row, subject: str) -> Why:
             found.fate, found.explanations = row.fate, row.explanations
         case VantageRow():
             found = Why(subject, row.id, row.health, row.since, text=row.why)
+        case RouteRow() if not row.removed:
+            found = Why(subject, row.prefix, row.state, row.since, text=_route(row))
+            found.soft = row.soft or ""
+        case FeedRow():
+            found = Why(subject, row.name, row.state, row.since, text=row.why)
         case _:
             raise UnknownSubject(f"{clean_text(subject)!r} has no state")
     return found
+
+
+def _route(row: RouteRow) -> str:
+    """What the peers say of a prefix, and whether that holds now."""
+    clauses = [row.why or f"{row.seen} of {row.peers} peers"]
+    ups = ", ".join(f"AS{asn} for {peers}" for asn, peers in row.upstreams.items())
+    clauses += [f"entered by {ups}"] if ups else []
+    clauses += ["unstable: comes and goes"] if row.unstable else []
+    clauses += [row.disagreement] if row.disagreement is not Disagreement.NONE else []
+    clauses += [f"feed {row.feed}"] if row.feed is not FeedState.LIVE else []
+    return "; ".join(clauses)
 
 
 def _then(row: Row, subject: str, turn: Event | None, at: Micros) -> Why:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import bisect
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Final
 
@@ -12,10 +14,12 @@ from monitor.records import (
     CheckRow,
     CollectorRow,
     Event,
+    FeedRow,
     HostRow,
     Micros,
     NetworkRow,
     Observation,
+    RouteRow,
     Row,
     TraceFacts,
     VantageRow,
@@ -24,6 +28,7 @@ from monitor.records import (
 EVENTS_KEPT: Final = 2_000
 # The collector writes a beat every second; five missing ones are no accident.
 COLLECTOR_STALE: Final = 5 * SECOND
+_FEEDS: Final = {"ris-live": "RIS Live", "ripestat": "RIPEstat"}
 
 
 class Board:
@@ -38,6 +43,8 @@ class Board:
         self.checks: dict[str, CheckRow] = {}
         self.networks: dict[str, NetworkRow] = {}
         self.vantages: dict[str, VantageRow] = {}
+        self.routes: dict[str, RouteRow] = {}
+        self.feeds: dict[str, FeedRow] = {}
         self.collector: CollectorRow | None = None
         self.events: list[Event] = []
         self.cursor = Cursor()
@@ -48,6 +55,8 @@ class Board:
         self.unread_hosts: set[str] = set()
         self.seen_event = 0
         self._begun = False
+        self._voices: dict[str, str] = {}
+        self._voices_at = -1
 
     def apply(self, changes: Changes) -> bool:
         """Take in what is new; returns whether anything was."""
@@ -70,6 +79,8 @@ class Board:
         """The file was replaced: nothing of the old one may linger."""
         for table in (self.hosts, self.checks, self.networks, self.vantages):
             table.clear()
+        self.routes.clear()
+        self.feeds.clear()
         self.collector = None
         self.events.clear()
         self.unread_hosts.clear()
@@ -93,6 +104,12 @@ class Board:
                 self.vantages[row.id] = row
             case CollectorRow():
                 self.collector = row
+            case RouteRow():
+                self.routes.pop(row.prefix, None)
+                if not row.removed:
+                    self.routes[row.prefix] = row
+            case FeedRow():
+                self.feeds[row.name] = row
 
     def _take_host(self, row: HostRow) -> None:
         old = self.hosts.get(row.id)
@@ -124,6 +141,14 @@ class Board:
         """Our own vantage: the one every observation here was made from."""
         return next(iter(self.vantages.values()), None)
 
+    def voice_of(self, host: HostRow) -> str:
+        """Whose voice a host is: the country its network is registered in, else its id."""
+        network = host.affiliation or host.network
+        if self._voices_at != self.order:
+            self._voices_at = self.order
+            self._voices = _countries(self.hosts.values())
+        return self._voices.get(network, host.affiliation)
+
     def network_of(self, host: HostRow) -> NetworkRow | None:
         return self.networks.get(host.network or host.affiliation)
 
@@ -135,6 +160,8 @@ class Board:
             "check": self.checks,  # type: ignore[dict-item]
             "network": self.networks,  # type: ignore[dict-item]
             "vantage": self.vantages,  # type: ignore[dict-item]
+            "route": self.routes,  # type: ignore[dict-item]
+            "feed": self.feeds,  # type: ignore[dict-item]
         }
         return tables.get(kind, {}).get(name)
 
@@ -143,6 +170,8 @@ class Board:
         kind, _, name = subject.partition(":")
         if kind == "network":
             return self.networks.get(name)
+        if kind == "route" and name in self.routes:
+            return self.networks.get(self.routes[name].network)
         host = self.hosts.get(name.partition("/")[0]) if kind in ("host", "check") else None
         found = self.network_of(host) if host is not None else None
         if found is None and len(self.networks) == 1:
@@ -187,12 +216,33 @@ class Board:
             return self.networks[name].name
         if kind == "vantage":
             return "own vantage"
+        if kind == "feed":
+            return feed_name(name)
         return name or kind
+
+
+def feed_name(name: str) -> str:
+    """What people call a feed."""
+    return _FEEDS.get(name, name.replace("-", " "))
 
 
 def is_soft(event: Event) -> bool:
     """True but no news by itself: a soft step, a first look."""
     return not event.hard or event.quiet
+
+
+def _countries(hosts: Iterable[HostRow]) -> dict[str, str]:
+    """By network, the registry country that most hosts measured inside it share."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in hosts:
+        found = row.hosting
+        if found is not None and found.inside and found.country and row.network:
+            counts[row.network][found.country] += 1
+    return {network: min(found, key=_most(found)) for network, found in counts.items()}
+
+
+def _most(counts: Counter[str]) -> Callable[[str], tuple[int, str]]:
+    return lambda word: (-counts[word], word)
 
 
 def _place(row: HostRow) -> tuple[object, ...]:

@@ -202,9 +202,12 @@ def percent(fraction: float | None, none: str = NONE) -> str:
     return none if fraction is None else f"{round(fraction * 100)}%"
 
 
-def hosting_of(row: HostRow, marks: Marks) -> str:
-    """``KP→CN AS4837``: whose voice it is, where it is measured to stand, in which AS."""
-    whose, found = row.affiliation, row.hosting
+def hosting_of(row: HostRow, marks: Marks, voice: str = "") -> str:
+    """``KP→CN AS4837``: whose voice it is, where it is measured to stand, in which AS.
+
+    ``voice`` is a shorter word for whose, where one is known.
+    """
+    whose, found = voice or row.affiliation, row.hosting
     if len(whose) > 3:
         whose = _initials(whose)
     if found is None:

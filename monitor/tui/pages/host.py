@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.records import REASONS, CheckRow, Event, HostRow, Micros
+from monitor.records import REASONS, CheckRow, Claim, Event, HostRow, Micros
 from monitor.tui.board import Board
 from monitor.tui.lines import CheckTarget, Line, Span, field, heading, line
 from monitor.tui.pages.event import event_line
@@ -70,10 +70,7 @@ def host_page(row: HostRow, board: Board, events: Sequence[Event], look: Look) -
     lines.append(field("asked at", (row.address or marks.none, "text")))
     lines.append(_hosting(row))
     for claim in row.claims:
-        where = f"hosted in {claim.hosted_in}" if claim.hosted_in else ""
-        said = "; ".join(part for part in (where, claim.text) if part)
-        source = f"  {claim.source}, {claim.date}"
-        lines.append(field("claimed", (said, "text"), (source, "dim")))
+        lines.append(_claimed(row, claim))
         if claim.link:
             lines.append(field("", (claim.link, "dim")))
     numbers = f"{milliseconds(row.rtt_ms, marks.none)}, loss {percent(row.loss, marks.none)}"
@@ -93,6 +90,20 @@ def host_page(row: HostRow, board: Board, events: Sequence[Event], look: Look) -
     if not events:
         lines.append(line((" none", "dim")))
     return lines
+
+
+def _claimed(row: HostRow, claim: Claim) -> Line:
+    """What somebody says, and what was measured where that contradicts it."""
+    where = f"hosted in {claim.hosted_in}" if claim.hosted_in else ""
+    measured = row.hosting.country if row.hosting is not None else ""
+    if claim.hosted_in and measured and measured != claim.hosted_in:
+        said = f"{claim.hosted_in} ({claim.source}, {claim.date}); "
+        contrary = f"measured {measured}: contradiction"
+        return field(
+            "claimed", (said, "text"), (contrary, "degraded"), (f"  {claim.text}", "dim")
+        )
+    said = "; ".join(part for part in (where, claim.text) if part)
+    return field("claimed", (said, "text"), (f"  {claim.source}, {claim.date}", "dim"))
 
 
 def _hosting(row: HostRow) -> Line:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.records import Event, HostRow, Micros, NetworkRow
+from monitor.records import Event, HostRow, NetworkRow
 from monitor.tui.board import Board
 from monitor.tui.lines import HostTarget, Line, field, heading, line, wrap
 from monitor.tui.pages.band import phase_band
 from monitor.tui.pages.event import event_line
 from monitor.tui.pages.host import beats_spans
+from monitor.tui.pages.routes import network_lines
 from monitor.tui.pages.why import explanation_lines
 from monitor.tui.text import (
     STATE_ORDER,
@@ -48,6 +49,7 @@ def network_page(
     lines.append(field("origin", (_asns(row.origin_asns, marks), "text")))
     lines.append(field("upstream", (_asns(row.upstream_asns, marks), "text")))
     lines.append(field("time there", (zone_clock(row.timezone, now) or row.timezone, "text")))
+    lines += network_lines(row, board, look)
     if row.explanations or row.fate:
         lines += [
             Line(),
@@ -64,7 +66,7 @@ def network_page(
     ):
         if hosts:
             lines += [Line(), heading(title, str(len(hosts)))]
-            lines += [_host_line(host, width, marks, now) for host in hosts]
+            lines += [_host_line(host, board.voice_of(host), look) for host in hosts]
     lines += [Line(), heading(" Events", "newest first")]
     lines += [event_line(event, board, width, marks) for event in events]
     if not events:
@@ -95,14 +97,15 @@ def _places(row: NetworkRow, board: Board) -> tuple[list[HostRow], ...]:
     return inside, outside, near, far
 
 
-def _host_line(row: HostRow, width: int, marks: Marks, now: Micros) -> Line:
+def _host_line(row: HostRow, voice: str, look: Look) -> Line:
+    width, marks, now = look.width, look.marks, look.now
     state = f"{mark_of(row.state, marks)} {row.state}"
     age = short_duration(now - row.since) if row.since else marks.none
     return Line(
         (
             (f" {fit(state, 14)}", row.state.lower()),
             (fit(row.name, 30 if width >= 100 else 18, marks.more), "text"),
-            (f" {fit(hosting_of(row, marks), 15, marks.more)}", "dim"),
+            (f" {fit(hosting_of(row, marks, voice), 15, marks.more)}", "dim"),
             (right(milliseconds(row.rtt_ms, marks.none), 9), "text"),
             (right(percent(row.loss, marks.none), 6) + " ", "text"),
             *beats_spans(row.beats, 20 if width >= 100 else 8, marks),

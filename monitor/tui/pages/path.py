@@ -20,13 +20,18 @@ from monitor.records import (
 )
 from monitor.tui.board import Board
 from monitor.tui.lines import Line, line
+from monitor.tui.pages.routes import path_line
 from monitor.tui.text import Look, Marks, clock, duration, fit, percent, right
 
 
 def path_lines(host: HostRow | None, board: Board, look: Look) -> list[Line]:
-    """The last trace towards ``host``, or one sentence on why there is none."""
+    """The last trace towards ``host``, or one sentence on why there is none; its routes."""
     if host is None:
         return [line((" no host under the cursor", "dim"))]
+    return [*_way(host, board, look), *path_line(host, board, look)]
+
+
+def _way(host: HostRow, board: Board, look: Look) -> list[Line]:
     if not host.trace:
         return [line((" no trace check on this host", "dim"))]
     last = board.trace_of(host)

@@ -11,6 +11,7 @@ from monitor.records import SECOND, CollectorRow, Micros, NetworkRow, Phase, Van
 from monitor.tui.board import Board
 from monitor.tui.drill import speed_said
 from monitor.tui.lines import Line, NetworkTarget, Span, spread
+from monitor.tui.pages.routes import strip_parts
 from monitor.tui.text import (
     Marks,
     clock,
@@ -147,14 +148,13 @@ def network_line(
     known = "" if row.inside_known == row.inside_total else f" ({row.inside_known} known)"
     count = f"{row.inside_up} of {row.inside_total}{known}"
     parts.append((("inside ", "dim"), (count, inside)))
+    parts += strip_parts(row)
     if row.outside_total:
         outside = f"{row.outside_up} of {row.outside_total}"
         parts.append((("elsewhere ", "dim"), (outside, "text")))
     if vantage is not None:
         parts.append(_vantage(vantage, marks))
-    if row.why:
-        parts.append(((row.why, "dim"),))
-    return Line(_fitting(parts, width), f"network:{row.id}", NetworkTarget(row.id))
+    return Line(_fitting(parts, row.why, width), f"network:{row.id}", NetworkTarget(row.id))
 
 
 def _vantage(row: VantageRow, marks: Marks) -> tuple[Span, ...]:
@@ -163,31 +163,31 @@ def _vantage(row: VantageRow, marks: Marks) -> tuple[Span, ...]:
     return (("own vantage ", "dim"), (said, style))
 
 
-def _fitting(parts: list[tuple[Span, ...]], width: int) -> tuple[Span, ...]:
+def _fitting(parts: list[tuple[Span, ...]], why: str, width: int) -> tuple[Span, ...]:
     """Parts in order as far as they go; at narrow widths the gaps and labels shrink first."""
     for gap in ("   ", "  "):
         spans: list[Span] = []
-        for part in parts[:-1] if len(parts) > 6 else parts:
+        for part in parts:
             spans += [*([(gap, "text")] if spans else []), *part]
         if _cells(spans) <= width:
             break
     else:
         return _squeezed(parts, width)
-    tail = parts[-1] if len(parts) > 6 else ()
     room = width - _cells(spans) - 3
-    if tail and room >= 12:
-        text, style = tail[0]
-        spans += [("   ", "text"), (fit(text, min(room, cell_len(text))), style)]
+    if why and room >= 12:
+        spans += [("   ", "text"), (fit(why, min(room, cell_len(why))), "dim")]
     return tuple(spans)
 
 
 def _squeezed(parts: list[tuple[Span, ...]], width: int) -> tuple[Span, ...]:
-    """For 80 columns: without the outside count and the words that the place tells."""
+    """For 80 columns: without the outside count and the words that the place tells; the
+    share of the upstreams goes before the health of our own vantage does.
+    """
+    kept = [part for part in parts if part[0][0] != "elsewhere "]
+    if _cells([span for part in kept for span in part]) + 2 * len(kept) > width + 6:
+        kept = [part for part in kept if not part[0][0].startswith("AS")]
     spans: list[Span] = []
-    for part in parts:
-        words = "".join(text for text, _ in part)
-        if words.startswith("elsewhere"):
-            continue
+    for part in kept:
         short = [
             (text.removeprefix("own ").replace("since ", ""), style) for text, style in part
         ]

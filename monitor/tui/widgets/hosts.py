@@ -218,10 +218,14 @@ class HostsPanel(LineList):
         state = "unknown" if row.historic else row.state.lower()
         word = "HISTORIC" if row.historic else str(row.state)
         name = "strong" if row.state in ("DOWN", "UNREACHABLE") else calm
+        hosting = hosting_of(row, marks, self.desk.board.voice_of(row))
         spans: list[Span] = [
             (fit(f"{mark_of(row.state, marks)} {word}", _STATE), state),
             (f" {fit(row.name, shape.name, marks.more)}", name),
-            (f" {fit(hosting_of(row, marks), shape.hosting, marks.more)}", calm),
+            (
+                f" {fit(hosting, shape.hosting, marks.more)}",
+                calm,
+            ),
         ]
         if shape.address:
             address = row.hosting.address if row.hosting else row.address
