@@ -118,7 +118,7 @@ class NetworkJudge:
         usual = [host for host in known if host in memory.usual] or known
         share = sum(bool(tally.reached[host]) for host in usual) / len(usual)
         row.usual = len(usual)
-        began = self._doubt(now, share)
+        began = self._doubt(now, share, len(known) - len(up))
         if not between:
             self._count(now, share, tally, may_condemn=may_condemn)
         if began and may_condemn and now - began >= rules.doubt:
@@ -169,11 +169,16 @@ class NetworkJudge:
             memory.dips.append(now)
         memory.bad = max(memory.bad, rounds)
 
-    def _doubt(self, now: Micros, share: float) -> Micros:
-        """Since when a network that was well has not been; 0 while there is no doubt."""
+    def _doubt(self, now: Micros, share: float, silent: int) -> Micros:
+        """Since when a network that was well has not been; 0 while there is no doubt.
+
+        One silent host is no matter of the network's, however small that is: its own
+        attempts decide.
+        """
         well = self.row.phase in (Phase.STABLE, Phase.RESTORED)
         before = self.doubt
-        self.doubt = (before or now) if well and share < self._rules.well_share else 0
+        doubts = well and share < self._rules.well_share and silent >= self._rules.flicker_hosts
+        self.doubt = (before or now) if doubts else 0
         self._doubts_now = self.doubt > before
         return self.doubt
 
@@ -188,7 +193,11 @@ class NetworkJudge:
         memory = self._memory
         if self.row.phase is Phase.LOST:
             return memory.partial == 1
-        return self._doubts_now or (self.row.phase is Phase.PARTIAL and memory.good == 1)
+        return (
+            self._doubts_now
+            or memory.bad == 1
+            or (self.row.phase is Phase.PARTIAL and memory.good == 1)
+        )
 
     def _next(self, now: Micros, share: float) -> tuple[Phase, str, Micros]:
         """The phase after this round, the rule that says so, and since when."""

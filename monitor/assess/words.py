@@ -93,8 +93,9 @@ def _phases(rules: Rules) -> dict[str, str]:
     return {
         "share": (
             f"Fewer than {well} of the hosts inside that usually answer did so for "
-            f"{rules.bad_rounds} rounds of {span(rules.network_round)}, or for one round in "
-            "which no name server inside answered either (rule 5)."
+            f"{rules.bad_rounds} rounds of {span(rules.network_round)}, or, several of them at "
+            f"once, for {span(rules.doubt)} in which our own line was proven well, or for one "
+            "round in which no name server inside answered either (rule 5)."
         ),
         "lost": (
             f"Under {lost} of the hosts inside that usually answer did so for "
