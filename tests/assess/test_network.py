@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.records import Event, EventKind, NetworkRow, Outcome, Phase, Reason
+from monitor.assess.network import fell_at
+from monitor.assess.rules import RULES
+from monitor.records import (
+    Event,
+    EventKind,
+    NetworkRow,
+    Observation,
+    Outcome,
+    Phase,
+    Reason,
+)
 from tests.assess.conftest import World, host, watchlist
 
 N = 10
@@ -203,3 +213,49 @@ def test_a_network_that_is_unstable_as_before_our_own_fault_is_no_news(nk: Count
     nk.live(4 * MIN, down=4)
     assert nk.row.phase is Phase.UNSTABLE
     assert [e.quiet for e in nk.turns()[-2:]] == [True, True]
+
+
+def test_a_fall_of_many_is_told_between_two_rounds_once_it_has_lasted(nk: Country) -> None:
+    nk.live(20)
+    start = nk.at
+    nk.live(50, down=N)
+    (turn,) = nk.turns()[1:]
+    assert turn.new == Phase.UNSTABLE
+    assert 20 <= (turn.at - World.us(start)) / 1e6 <= 50
+    assert turn.at % 30_000_000, "between two rounds"
+
+
+def test_a_fall_shorter_than_a_second_try_is_no_fall(nk: Country) -> None:
+    nk.live(10, down=N)
+    for n in range(N):
+        nk.see(f"h{n}", nk.at + 1)
+    nk.live(10 * MIN)
+    assert nk.phases() == ["STABLE"]
+
+
+def test_a_fall_is_not_told_before_the_controls_have_answered_since(nk: Country) -> None:
+    nk.good = 0
+    nk.live(60, down=N)
+    assert "UNSTABLE" not in nk.phases()
+
+
+def test_in_doubt_everybody_inside_and_the_far_controls_are_looked_at(nk: Country) -> None:
+    nk.judge.take()
+    looks: list[str] = []
+    for second in range(0, 40, 10):
+        for n in range(N):
+            nk.judge.observe(silence(f"h{n}/icmp", nk.us(nk.at + second + n / 10)))
+        nk.judge.tick(nk.us(nk.at + second + 10))
+        looks += nk.judge.take().look
+    assert looks.count("h9") == looks.count("far1") == 1
+
+
+def test_when_so_many_had_fallen_that_too_few_were_left() -> None:
+    assert fell_at([], 10, RULES) == 0
+    assert fell_at([30, 10], 10, RULES) == 0
+    assert fell_at([30, 10, 20, 40], 10, RULES) == 30
+    assert fell_at([7], 1, RULES) == 7
+
+
+def silence(check: str, at: int) -> Observation:
+    return Observation(check=check, at=at, outcome=Outcome.FAIL, reason=Reason.TIMEOUT, sent=5)
