@@ -55,6 +55,11 @@ class KnownPath:
         self._target = Window()
         self._late: list[tuple[int, Shot]] = []
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody on the way has answered yet."""
+        return not self._known
+
     def hold(self, flow: Flow) -> None:
         """Keep ``flow`` open for the next round."""
         if self.flow is not flow:

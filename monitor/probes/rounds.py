@@ -216,7 +216,7 @@ class Round:
     def _granted(self, ttl: int) -> bool:
         """Whether ``ttl`` may be asked out of turn; what is unknown must be asked anyway."""
         now, path = self._clock.monotonic(), self._path
-        if ttl == path.length:
+        if ttl == path.length or (path.unknown and not self._tried[ttl]):
             return True
         hop = path.hop(ttl, self._turns)
         return not hop.known or self._turns.may_urgently(hop.name, path.who, now)
@@ -267,11 +267,9 @@ class Round:
     def _send(self, flow: Flow, ttl: int) -> Shot:
         path = self._path
         shot = flow.send(ttl)
-        if not self._tried[ttl] and not path.length:
-            hop = path.hop(ttl, self._turns)
-            if not hop.known:
-                now = self._clock.monotonic()
-                shot.proves = self._turns.ask_anyway(hop.name, path.who, now)
+        if path.unknown and not self._tried[ttl]:
+            hop, now = path.hop(ttl, self._turns), self._clock.monotonic()
+            shot.proves = self._turns.ask_anyway(hop.name, path.who, now)
         self._tried[ttl] += 1
         self.trail.add(shot, flow.method)
         return shot

@@ -55,7 +55,7 @@ class TraceProbe:
     async def _trace(self, check: Check, plan: TraceParams, target: Target) -> Observation:
         if not SUPPORTED:
             raise LocalFailureError(Reason.NOT_PERMITTED, PLATFORM_REMEDY)
-        path = self._path(check, target)
+        path = self._path(check, plan, target)
         path.busy = True
         try:
             one = Round(
@@ -74,8 +74,9 @@ class TraceProbe:
             self._keep(path)
         return _observation(check, target, path, one, hops)
 
-    def _path(self, check: Check, target: Target) -> KnownPath:
-        who, start = f"{check.id} {target.text}", f"v{target.version}"
+    def _path(self, check: Check, plan: TraceParams, target: Target) -> KnownPath:
+        who = f"{check.id} {target.text} {plan.method} {plan.port} {plan.max_ttl}"
+        start = f"v{target.version}"
         path = self._paths.get(who)
         if path is None or path.busy:
             return KnownPath(who, start)
