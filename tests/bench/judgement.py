@@ -28,8 +28,8 @@ import multiprocessing
 import sys
 import time
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -59,11 +59,18 @@ from monitor.simulation.world import World
 from monitor.watchlist.model import Check
 from tests.bench import rivals, weeks
 from tests.bench.rivals import Said
-from tests.bench.weeks import INSIDE, OUTSIDE, PREFIXES, Span, Truth
+from tests.bench.scores import (
+    AFTER_OWN,
+    Score,
+    false_calls,
+    false_words,
+    phases_of,
+    score_of,
+    within,
+    words_of,
+)
+from tests.bench.weeks import INSIDE, OUTSIDE, PREFIXES, Truth
 
-_SLACK = 20 * SECOND
-_AFTER_OWN = 2 * MINUTE
-_TROUBLE = frozenset({Phase.UNSTABLE, Phase.PARTIAL, Phase.LOST})
 _BAD = frozenset(state.value for state in BAD)
 
 
@@ -78,9 +85,10 @@ class Us(Said):
         subject, _, name = event.subject.partition(":")
         if subject == "network":
             self.phases.append((event.at, Phase(event.new)))
-        elif subject == "host" and event.hard and event.new != State.UNKNOWN:
-            if event.rule != "as-before":
-                self.calls.append((event.at, name, event.new in _BAD))
+        elif event.new == State.UNKNOWN or not event.hard or event.rule == "as-before":
+            return
+        elif subject == "host":
+            self.calls.append((event.at, name, event.new in _BAD))
 
 
 class Quick:
@@ -179,23 +187,6 @@ class Runner:
             self.us.hear(event)
 
 
-class Score(msgspec.Struct):
-    """What one judge did, summed over weeks; times are Micros, ``delays`` seconds."""
-
-    delays: list[float] = []
-    missed: int = 0
-    false_calls: int = 0
-    false_words: int = 0
-    mass: int = 0
-    agreed: int = 0
-    agreed_trouble: int = 0
-
-    def add(self, other: Score) -> None:
-        self.delays += other.delays
-        for name in ("missed", "false_calls", "false_words", "mass", "agreed", "agreed_trouble"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
 class Result(msgspec.Struct):
     """One week's scores, and what they are shares of."""
 
@@ -208,92 +199,6 @@ class Result(msgspec.Struct):
     trouble: int = 0
     seen: int = 0
     notes: list[str] = []
-
-
-# --- scoring one judge ------------------------------------------------------------------------
-
-
-def _within(spans: Sequence[Span], at: Micros, slack: Micros = 0) -> bool:
-    return any(span.since <= at < span.until + slack for span in spans)
-
-
-def _false_calls(said: Said, truth: Truth) -> list[tuple[Micros, str]]:
-    return [
-        (at, host)
-        for at, host, down in said.calls
-        if down and not _within(truth.down[host], at, _SLACK)
-    ]
-
-
-def _words(said: Said) -> list[Micros]:
-    """When the network was said to be in trouble, each word once."""
-    return [at for at, phase in said.phases if phase in _TROUBLE]
-
-
-def _half_down(said: Said) -> list[Micros]:
-    """When half of the hosts inside were down, each time once."""
-    down: set[str] = set()
-    found: list[Micros] = []
-    was = False
-    for at, host, bad in said.calls:
-        if host in INSIDE:
-            (down.add if bad else down.discard)(host)
-        now = 2 * len(down) >= len(INSIDE)
-        if now and not was:
-            found.append(at)
-        was = now
-    return found
-
-
-def _detect(score: Score, words: Sequence[Micros], truth: Truth) -> None:
-    for outage, began in truth.outages:
-        first = min((at for at in words if began <= at < outage.until), default=None)
-        if first is None:
-            score.missed += 1
-        else:
-            score.delays.append(max(0, first - outage.since) / SECOND)
-
-
-def _phase_at(said: Said) -> tuple[list[Micros], list[Phase]]:
-    times = [at for at, _ in said.phases]
-    return times, [Phase.UNKNOWN, *(phase for _, phase in said.phases)]
-
-
-def _agree(score: Score, said: Said, truth: Truth) -> None:
-    times, phases = _phase_at(said)
-    own = [edge for span in truth.own for edge in (span.since, span.until + _AFTER_OWN)]
-    for span, phase in truth.phases:
-        cuts = sorted(
-            {span.since, span.until, *(t for t in (*times, *own) if span.since < t < span.until)}
-        )
-        for since, until in zip(cuts, cuts[1:], strict=False):
-            says = phases[bisect_right(times, since)]
-            unknown = says is Phase.UNKNOWN and _within(truth.own, since, _AFTER_OWN)
-            if says is phase or unknown:
-                score.agreed += until - since
-                if phase is not Phase.STABLE:
-                    score.agreed_trouble += until - since
-
-
-def _false_words(words: Sequence[Micros], truth: Truth) -> list[Micros]:
-    stable = [span for span, phase in truth.phases if phase is Phase.STABLE]
-    return [at for at in words if _within(stable, at - _SLACK) and _within(stable, at)]
-
-
-def score_of(said: Said, truth: Truth, *, by_hosts: bool) -> Score:
-    score = Score()
-    words = _words(said)
-    _detect(score, _half_down(said) if by_hosts else words, truth)
-    calls = _false_calls(said, truth)
-    score.false_calls = len(calls)
-    false = _false_words(words, truth)
-    score.false_words = len(false)
-    for span in truth.own:
-        here = Span(span.since, span.until + _AFTER_OWN)
-        hosts = {host for at, host in calls if _within([here], at)}
-        score.mass += len(hosts) >= 3 or any(_within([here], at) for at in false)
-    _agree(score, said, truth)
-    return score
 
 
 # --- one week ---------------------------------------------------------------------------------
@@ -310,9 +215,7 @@ def judge_week(seed: int, days: float, *, notes: bool = False) -> Result:
             checks.setdefault(check.host, []).append(check.id)
     world = week.script.world(watched)
     homes = {host: world.hosting(host, week.script.start).prefix for host in INSIDE}
-    blocks = {
-        prefix: [host for host in INSIDE if homes[host] == prefix] for prefix in PREFIXES
-    }
+    blocks = {prefix: [host for host in INSIDE if homes[host] == prefix] for prefix in PREFIXES}
     others = rivals.everybody(checks, INSIDE, blocks)
     seen = 0
     for at, observation in runner.run():
@@ -330,7 +233,9 @@ def judge_week(seed: int, days: float, *, notes: bool = False) -> Result:
         scores[rival.name] = score_of(rival.said, truth, by_hosts=by_hosts)
     result = Result(seed, week.kind, scores, outages=len(truth.outages), own=len(truth.own))
     result.time = week.script.end - week.script.start
-    result.trouble = sum(s.until - s.since for s, phase in truth.phases if phase is not Phase.STABLE)
+    result.trouble = sum(
+        s.until - s.since for s, phase in truth.phases if phase is not Phase.STABLE
+    )
     result.seen = seen
     if notes:
         result.notes = list(_notes(us, truth))
@@ -339,16 +244,16 @@ def judge_week(seed: int, days: float, *, notes: bool = False) -> Result:
 
 def _notes(us: Us, truth: Truth) -> Iterator[str]:
     """Where we were wrong, for a person to follow up."""
-    for at, host in _false_calls(us, truth):
+    for at, host in false_calls(us, truth):
         yield f"false call {_hours(at)} {host}"
-    for at in _false_words(_words(us), truth):
+    for at in false_words(words_of(us), truth):
         yield f"false word {_hours(at)} {dict(us.phases)[at]}"
-    times, phases = _phase_at(us)
+    times, phases = phases_of(us)
     for span, phase in truth.phases:
         cuts = [span.since, *(t for t in times if span.since < t < span.until), span.until]
-        for since, until in zip(cuts, cuts[1:], strict=False):
+        for since, until in pairwise(cuts):
             says = phases[bisect_right(times, since)]
-            own = says is Phase.UNKNOWN and _within(truth.own, since, _AFTER_OWN)
+            own = says is Phase.UNKNOWN and within(truth.own, since, AFTER_OWN)
             if says is not phase and not own and until - since > 2 * MINUTE:
                 yield (
                     f"{_hours(since)} for {(until - since) / MINUTE:.1f} min:"
@@ -388,13 +293,20 @@ def table(results: Sequence[Result]) -> list[str]:
     trouble = sum(r.trouble for r in results)
     months = span / (30 * DAY)
     host_months = months * len((*INSIDE, *OUTSIDE))
+    seen = sum(r.seen for r in results)
     lines = [
-        f"{len(results)} weeks, {sum(r.seen for r in results):,} observations, {outages} outages"
-        f" of the network, {own} faults of our own, {host_months:.0f} host-months",
-        f"{'':18}{'detect s':>17}{'missed':>8}{'false /':>10}{'net /':>9}{'mass':>10}"
-        f"{'phase':>9}{'in':>10}",
-        f"{'':18}{'p50':>9}{'p95':>8}{'':8}{'host-mo':>10}{'net-mo':>9}{'alarms':>10}"
-        f"{'right':>9}{'trouble':>10}",
+        (
+            f"{len(results)} weeks, {seen:,} observations, {outages} outages of the network,"
+            f" {own} faults of our own, {host_months:.0f} host-months"
+        ),
+        (
+            f"{'':18}{'detect s':>17}{'missed':>8}{'false /':>10}{'net /':>9}{'mass':>10}"
+            f"{'phase':>9}{'in':>10}"
+        ),
+        (
+            f"{'':18}{'p50':>9}{'p95':>8}{'':8}{'host-mo':>10}{'net-mo':>9}{'alarms':>10}"
+            f"{'right':>9}{'trouble':>10}"
+        ),
     ]
     for name in results[0].scores:
         total = Score()
@@ -444,7 +356,7 @@ def main() -> None:
         for note in result.notes:
             print(f"{result.seed} {result.kind}: {note}")
     if args.kinds:
-        for kind, _ in Counter(r.kind for r in results).items():
+        for kind in dict.fromkeys(r.kind for r in results):
             print(f"\n{kind}: ", end="")
             print("\n".join(table([r for r in results if r.kind == kind])))
     print()

@@ -19,7 +19,7 @@ from statistics import median
 from typing import Final
 
 from monitor.assess.host import was_reached
-from monitor.records import DAY, MINUTE, SECOND, Micros, Observation, Outcome, Phase
+from monitor.records import DAY, MINUTE, Micros, Observation, Outcome, Phase
 
 LOST_SHARE: Final = 0.05
 WELL_SHARE: Final = 0.80
@@ -318,11 +318,10 @@ Rival = HostRule | Trinocular | Ioda
 
 
 def everybody(
-    checks: Mapping[str, Sequence[str]], inside: Sequence[str], blocks: Mapping[str, Sequence[str]]
+    checks: Mapping[str, Sequence[str]],
+    inside: Sequence[str],
+    blocks: Mapping[str, Sequence[str]],
 ) -> list[Rival]:
     """One of each, for a watchlist: ``checks`` by host, hosts ``inside``, hosts by /24."""
     rules = [rule(checks, inside) for rule in (UptimeKuma, Gatus, Nagios, Icinga2)]
     return [*rules, Trinocular(blocks), Ioda(inside)]
-
-
-SLACK: Final = 20 * SECOND

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -140,7 +141,9 @@ class _Maker:
         """A length, short ones as likely as long ones (log-uniform)."""
         return round(low * (high / low) ** self.random.random() * MINUTE)
 
-    def add(self, fault: Fault, target: str, at: Micros, lasts: Micros, **more: object) -> Micros:
+    def add(
+        self, fault: Fault, target: str, at: Micros, lasts: Micros, **more: object
+    ) -> Micros:
         scope, _, rest = target.partition(":")
         until = min(at + lasts, self.end)
         self.events.append(
@@ -327,7 +330,7 @@ def truth_of(week: Week, watched: Watchlist) -> Truth:
     down: dict[str, list[Span]] = {name: [] for name in (*INSIDE, *OUTSIDE)}
     line: list[tuple[Span, float, bool]] = []
     edges = _edges(world, script)
-    for since, until in zip(edges, edges[1:], strict=False):
+    for since, until in pairwise(edges):
         reached = inside = lossy = 0
         for name, host_checks in checks.items():
             if name not in down:
@@ -407,14 +410,12 @@ def _phases(
         for part in _cut(span, [edge for flicker in flickers for edge in flicker]):
             flickers_now = any(f.since <= part.since < f.until for f in flickers)
             named += _named(part, span, level, last, flickers_now)
-    return [
-        (span, phase) for span, phase in named if span.until > span.since
-    ]
+    return [(span, phase) for span, phase in named if span.until > span.since]
 
 
 def _cut(span: Span, edges: list[Micros]) -> list[Span]:
     times = [span.since, *sorted(e for e in edges if span.since < e < span.until), span.until]
-    return [Span(a, b) for a, b in zip(times, times[1:], strict=False)]
+    return [Span(a, b) for a, b in pairwise(times)]
 
 
 def _named(
@@ -428,7 +429,10 @@ def _named(
         return [(part, Phase.UNSTABLE)]
     if last is Phase.LOST:
         middle = min(part.until, part.since + RESTORED_FOR)
-        return [(Span(part.since, middle), Phase.RESTORED), (Span(middle, part.until), Phase.STABLE)]
+        return [
+            (Span(part.since, middle), Phase.RESTORED),
+            (Span(middle, part.until), Phase.STABLE),
+        ]
     return [(part, Phase.STABLE)]
 
 
