@@ -102,6 +102,14 @@ _PHASE_STATE: Final[dict[str, State]] = {
     "HEALTHY": State.UP,
     "RECHECK": State.DEGRADED,
     "FAULT": State.DOWN,
+    # routes and feeds
+    "visible": State.UP,
+    "partial": State.DEGRADED,
+    "withdrawn": State.DOWN,
+    "unstable": State.DEGRADED,
+    "live": State.UP,
+    "stale": State.DEGRADED,
+    "error": State.DEGRADED,
 }
 
 

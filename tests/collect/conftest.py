@@ -99,6 +99,8 @@ class Stage:
         self.clock: SimClock
         self.collector: Collector
         self.follower: Any = None
+        self.routes: Any = None
+        self.origins: Any = None
         self.rows: dict[str, Row] = {}
 
     def run(
@@ -119,6 +121,8 @@ class Stage:
                 self.rows,
                 pid=1,
                 follower=self.follower,
+                routes=self.routes,
+                origins=self.origins,
             )
             task = asyncio.create_task(self.collector.run(), name="collector")
             if meanwhile is not None:
