@@ -99,9 +99,11 @@ def reached(networks: Iterable[Judged]) -> dict[str, tuple[int, int]]:
         usual = judged.row.memory.usual if judged.row.memory is not None else {}
         for watched in judged.inside:
             answers = hosts.reach(hosts.voices(watched.checks))
-            if answers is None or watched.row.id not in usual or watched.row.hosting is None:
+            if answers is None or watched.row.id not in usual:
                 continue
-            prefix = longest(judged.network.prefixes, watched.row.hosting.address)
+            found_at = watched.row.hosting
+            address = found_at.address if found_at is not None else watched.host.address
+            prefix = longest(judged.network.prefixes, address)
             up, known = found.get(prefix, (0, 0))
             found[prefix] = (up + answers, known + 1)
     return found
