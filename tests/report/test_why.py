@@ -19,6 +19,8 @@ from monitor.records import (
     CollectorRow,
     Event,
     EventKind,
+    FeedRow,
+    FeedState,
     HostRow,
     Kind,
     NetworkRow,
@@ -26,6 +28,8 @@ from monitor.records import (
     Outcome,
     Phase,
     Reason,
+    Routed,
+    RouteRow,
     Row,
     State,
     Vantage,
@@ -268,3 +272,50 @@ def test_a_state_without_a_remembered_change_says_so(tmp_path):
 )
 def test_an_observation_in_one_line(seen, said):
     assert observation_line(seen) == f"2014-12-22 16:15:00Z  {seen.check}  {said}"
+
+
+def test_a_prefix_and_a_feed_say_why(tmp_path):
+    prefix = "175.45.176.0/24"
+    route = RouteRow(
+        prefix,
+        "nk",
+        Routed.WITHDRAWN,
+        since=T0,
+        seen=1,
+        peers=312,
+        upstreams={4837: 1},
+        why="1 of 312 peers",
+        feed=FeedState.LIVE,
+    )
+    feed = FeedRow("ris-live", FeedState.STALE, since=T0, why="silent")
+    gone = ("network:nk", "visible", "withdrawn", "route-confirmed")
+    told = [
+        Event(T0 + at, EventKind.ROUTE, subject, text, old, new, rule=rule, since=since)
+        for at, subject, text, old, new, rule, since in (
+            (
+                -HOUR,
+                "network:nk",
+                "older",
+                "visible",
+                "withdrawn",
+                "route-confirmed",
+                T0 - HOUR,
+            ),
+            (HOUR, "network:nk", "4 of 4 gone", "visible", "withdrawn", "route-confirmed", T0),
+            (HOUR, "feed:ris-live", "feed stale: silent", "live", "stale", "feed", T0),
+        )
+    ]
+    reader = filled(tmp_path / "cache.db", told, (*ROWS, route, feed))
+    found = why(reader, prefix)
+    assert (found.subject, found.state, found.since) == (f"route:{prefix}", "withdrawn", T0)
+    assert found.text == "1 of 312 peers; entered by AS4837 for 1"
+    assert found.turn is not None
+    assert found.turn.text == "4 of 4 gone"
+    assert found.rule == RULE_TEXTS["route-confirmed"]
+    found = why(reader, "feed:ris-live")
+    assert (found.state, found.text) == ("stale", "silent")
+    assert found.turn is not None
+    assert found.rule == RULE_TEXTS["feed"]
+    text = as_text(why(reader, f"route:{prefix}"), NOW)
+    assert "route:175.45.176.0/24) is withdrawn since" in text
+    reader.close()

@@ -92,6 +92,7 @@ def _route_line(row: RouteRow, look: Look) -> Line:
             (right(_count(row), 17), "text"),
             (f"  via {ups}" if ups else "", "dim"),
             (f"  {_feed(row)}", "dim" if row.feed is FeedState.LIVE else "degraded"),
+            (_notes(row), "degraded"),
         ),
         f"route:{row.prefix}",
         WhyTarget(f"route:{row.prefix}"),
@@ -116,13 +117,14 @@ def _state(row: RouteRow, marks: Marks, now: Micros) -> list[Span]:
     }[looks]
     begun = row.soft_since if row.soft else row.since
     when = f" {since(begun, now)}" if begun else ""
-    spans: list[Span] = [(f" {mark} {fit(looks, 10)}", _STYLES[looks]), (fit(when, 13), "dim")]
+    return [(f" {mark} {fit(looks, 10)}", _STYLES[looks]), (fit(when, 13), "dim")]
+
+
+def _notes(row: RouteRow) -> str:
     notes = ["provisional"] if row.soft else []
     notes += ["unstable"] if row.unstable else []
     notes += [row.disagreement] if row.disagreement is not Disagreement.NONE else []
-    if notes:
-        spans.append((f" {', '.join(notes)}", "degraded"))
-    return spans
+    return "".join(f"  {note}" for note in notes)
 
 
 def _feed_line(row: FeedRow, now: Micros) -> Line:
