@@ -291,18 +291,10 @@ def test_a_prefix_and_a_feed_say_why(tmp_path):
     gone = ("network:nk", "visible", "withdrawn", "route-confirmed")
     told = [
         Event(T0 + at, EventKind.ROUTE, subject, text, old, new, rule=rule, since=since)
-        for at, subject, text, old, new, rule, since in (
-            (
-                -HOUR,
-                "network:nk",
-                "older",
-                "visible",
-                "withdrawn",
-                "route-confirmed",
-                T0 - HOUR,
-            ),
-            (HOUR, "network:nk", "4 of 4 gone", "visible", "withdrawn", "route-confirmed", T0),
-            (HOUR, "feed:ris-live", "feed stale: silent", "live", "stale", "feed", T0),
+        for at, text, since, (subject, old, new, rule) in (
+            (-HOUR, "older", T0 - HOUR, gone),
+            (HOUR, "4 of 4 gone", T0, gone),
+            (HOUR, "feed stale: silent", T0, ("feed:ris-live", "live", "stale", "feed")),
         )
     ]
     reader = filled(tmp_path / "cache.db", told, (*ROWS, route, feed))
