@@ -20,6 +20,7 @@ from .plan import FEED
 
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 _QUEUED = 10_000
+_SINGS_S = 0.5
 _STATES = {"up": "connected"}
 
 
@@ -74,6 +75,16 @@ class Server:
             if wanted(client.filters, data):
                 client.offer(text)
         return text
+
+    def sing(self):
+        """KEEPALIVEs for those who ask for nothing else: the canary of a feed that is well."""
+        while True:
+            data = {"timestamp": round(time.time(), 2), "peer": FEED[0], "type": "KEEPALIVE"}
+            text = json.dumps({"type": "ris_message", "data": data})
+            for client in list(self._clients):
+                if (client.filters or {}).get("type") == "KEEPALIVE":
+                    client.offer(text)
+            time.sleep(_SINGS_S)
 
     def accept(self):
         with socket.socket() as listener:
@@ -230,6 +241,7 @@ def translate(message, number):
 def main():
     server = Server()
     threading.Thread(target=server.accept, daemon=True).start()
+    threading.Thread(target=server.sing, daemon=True).start()
     with (where() / "ris.jsonl").open("a", buffering=1, encoding="utf-8") as log:
         for number, line in enumerate(sys.stdin, 1):
             try:
