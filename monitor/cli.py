@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
 from monitor.commands import drill, memory, path, why
-from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
+from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache, moment
 
 if TYPE_CHECKING:
     from monitor.records import CollectorRow
@@ -83,6 +83,11 @@ def _shared(command: argparse.ArgumentParser) -> None:
 def _desk_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--theme", metavar="NAME", help="theme to start with")
     command.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    command.add_argument(
+        "--at",
+        metavar="TIME",
+        help="open as of a moment, e.g. 2014-12-22T16:20; reads only, starts no collector",
+    )
 
 
 def _open(name: str | None) -> tuple[Watchlist, Source]:
@@ -177,6 +182,8 @@ def _desk(options: argparse.Namespace) -> int:
             "the desk needs a terminal; use 'watchdesk check' for one look"
             " or 'watchdesk collect' to keep collecting"
         )
+    if options.at:
+        return _desk_at(options)
     from monitor.collect import launch
     from monitor.tui.app import run_desk
 
@@ -196,6 +203,24 @@ def _desk(options: argparse.Namespace) -> int:
     row = _collector_row(options.cache) if code == 0 else None
     presence.leave(stop_collector=row is not None and row.by_desk)
     return code
+
+
+def _desk_at(options: argparse.Namespace) -> int:
+    """The desk on a cache as it lies there: nobody has to be collecting into it."""
+    from monitor.cache.reader import Reader
+    from monitor.tui.app import run_desk
+
+    at = moment(options.at)
+    # A cache that cannot be read is one sentence here, before the screen is taken.
+    Reader(options.cache).close()
+    return run_desk(
+        options.cache,
+        config_dir=config_dir(),
+        theme=options.theme,
+        ascii_only=options.ascii,
+        quit_says="this desk only reads: no collector was started",
+        at=at,
+    )
 
 
 def _collector_row(cache: Path) -> CollectorRow | None:

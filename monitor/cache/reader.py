@@ -29,6 +29,15 @@ _BEHIND: Final = (
     "SELECT 1 FROM hops AS h WHERE h.check_no = t.check_no AND h.at = t.at"
     " AND h.address = (SELECT no FROM words WHERE word = ?))"
 )
+_NEWS: Final = {
+    False: "SELECT at FROM events WHERE at < ? AND hard = 1 AND quiet = 0"
+    " ORDER BY at DESC LIMIT 1",
+    True: "SELECT at FROM events WHERE at > ? AND hard = 1 AND quiet = 0 ORDER BY at LIMIT 1",
+}
+_BEGINS: Final = (
+    "SELECT min(begun) FROM (SELECT min(at) AS begun FROM events UNION ALL"
+    " SELECT (SELECT min(at) FROM history WHERE subject_no = subjects.no) FROM subjects)"
+)
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -196,6 +205,20 @@ class Reader:
         with speaking_of(self._path):
             found = db.execute(query, (*values, limit)).fetchall()
         return self._each(codec.event_of, found)
+
+    def news(self, at: Micros, *, later: bool) -> Micros | None:
+        """When the nearest event before or after ``at`` was, soft and quiet ones left out."""
+        db = self._ready()
+        with speaking_of(self._path):
+            found = db.execute(_NEWS[later], (at,)).fetchall()
+        return int(found[0][0]) if found else None
+
+    def begins(self) -> Micros | None:
+        """The first moment of which the cache can say what the board said."""
+        db = self._ready()
+        with speaking_of(self._path):
+            found = db.execute(_BEGINS).fetchall()
+        return None if found[0][0] is None else int(found[0][0])
 
     def observations(
         self, check: str, *, since: Micros = 0, until: Micros | None = None, limit: int = 500

@@ -25,14 +25,18 @@ from monitor.tui.board import Board
 from monitor.tui.commands import DeskCommands
 from monitor.tui.drill import DrillClock
 from monitor.tui.driver import backed_up
+from monitor.tui.history import DEFAULT_SPAN
 from monitor.tui.lines import Target
 from monitor.tui.screens.base import DeskScreen
 from monitor.tui.screens.board import BoardScreen
 from monitor.tui.screens.help import HelpScreen
+from monitor.tui.screens.moment import MomentScreen
 from monitor.tui.screens.page import PageScreen
 from monitor.tui.source import Source
 from monitor.tui.style import VARIABLES, Palette
 from monitor.tui.text import ASCII, UNICODE, Marks
+from monitor.tui.then import Then, silent_then
+from monitor.tui.travel import Move, Travel
 from monitor.tui.widgets.keybar import KeyBar
 
 Steer = Callable[..., None]
@@ -79,9 +83,15 @@ class Desk(App[None], inherit_bindings=False):
         now: Callable[[], Micros] | None = None,
         quit_says: str = "",
         steer: Steer | None = None,
+        at: Micros | None = None,
     ) -> None:
         super().__init__()
-        self.board = Board()
+        # What is shown: the live board, or that of another moment.
+        self.live = self.board = Board()
+        self.travel = Travel(self, at)
+        if self.travel.then is not None:
+            self.board = self.travel.then.board()
+        self.span = DEFAULT_SPAN
         self.source = Source(cache)
         self.config_dir = config_dir
         self.banner = banner
@@ -101,17 +111,38 @@ class Desk(App[None], inherit_bindings=False):
         self._polling = asyncio.Lock()
         self._load_settings(theme)
 
+    @property
+    def then(self) -> Then | None:
+        """The moment shown; None when it is now."""
+        return self.travel.then
+
+    @property
+    def away(self) -> bool:
+        """Whether another moment than now is shown."""
+        return self.then is not None
+
     def now(self) -> Micros:
-        """What time it is on this desk: in a drill, the drill's."""
-        if self._drill.hear(self.board.collector):
+        """What time it is on this desk: the moment shown, else in a drill the drill's."""
+        return self.live_now() if self.then is None else self.then.at
+
+    def live_now(self) -> Micros:
+        if self._drill.hear(self.live.collector):
             return self._drill.now()
         return self._now()
 
     def collector_dead(self) -> bool:
         """Whether nothing has been heard of the collector for too long."""
-        if self._drill.hear(self.board.collector):
+        if self.then is not None:
+            return not self.then.blind and silent_then(self.board, self.then.at)
+        if self._drill.hear(self.live.collector):
             return self._drill.silent
-        return self.board.collector_dead(self._now())
+        return self.live.collector_dead(self._now())
+
+    def show_board(self, board: Board) -> None:
+        """Put the board of another moment, or the live one, on the screen."""
+        self.board = board
+        self.paint()
+        self.screen.refresh_bindings()
 
     # --- settings ----------------------------------------------------------------------
 
@@ -170,6 +201,8 @@ class Desk(App[None], inherit_bindings=False):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._leave, number)
         self.run_worker(self._feed(), name="feed", group="feed")
+        if self.then is not None:
+            self.travel.go(Move("to", self.then.at))
 
     def _leave(self, number: int) -> None:
         self.exit(return_code=128 + number)
@@ -193,8 +226,8 @@ class Desk(App[None], inherit_bindings=False):
         """Take in what is new, and paint unless the terminal does not keep up."""
         async with self._polling:
             changed, problem = await self._take()
-        if problem != self.board.problem:
-            self.board.problem = problem
+        if problem != self.live.problem:
+            self.live.problem = problem
             changed = True
         self._pending |= changed
         clock = time.monotonic()
@@ -206,7 +239,7 @@ class Desk(App[None], inherit_bindings=False):
     async def _take(self) -> tuple[bool, str]:
         """Whether anything changed, and what is wrong with the cache."""
         try:
-            return self.board.apply(await self.source.changes(self.board.cursor)), ""
+            return self.live.apply(await self.source.changes(self.live.cursor)), ""
         except CacheError as error:
             return False, str(error)
 
@@ -250,6 +283,9 @@ class Desk(App[None], inherit_bindings=False):
         if not subject:
             self.say("put the cursor on a host first")
             return
+        if self.away:
+            self.say("the past cannot be probed: = goes back to now")
+            return
         try:
             await self.source.request(self.now(), "probe", subject)
         except CacheError as error:
@@ -260,7 +296,7 @@ class Desk(App[None], inherit_bindings=False):
 
     def drill(self, verb: str) -> None:
         """Steer the drill: pause, faster, slower, jump."""
-        row = self.board.collector
+        row = self.live.collector
         if self.steer is None or row is None:
             return
         match verb:
@@ -272,6 +308,10 @@ class Desk(App[None], inherit_bindings=False):
                 self.steer(verb)
         if verb == "jump":
             self.say("on to the next event of the drill, as fast as this machine can")
+
+    def ask_moment(self) -> None:
+        """Prompt for a moment to go to."""
+        self.push_screen(MomentScreen(self.travel.go_to))
 
     def say(self, text: str) -> None:
         """A word for the person at the desk: in the last line for a while, kept in help."""
@@ -312,12 +352,14 @@ def run_desk(
     now: Callable[[], Micros] | None = None,
     quit_says: str = "",
     steer: Steer | None = None,
+    at: Micros | None = None,
 ) -> int:
     """Run the desk until it is left; returns a process exit code.
 
     ``banner`` stands on every screen in reverse video; ``now`` is the desk's idea of time;
     ``quit_says`` tells in help what becomes of the collector; ``steer(verb, *values)`` takes
-    ``pause``, ``speed`` (simulated seconds in a second) and ``jump`` to a drill.  0 after
+    ``pause``, ``speed`` (simulated seconds in a second) and ``jump`` to a drill; with ``at``
+    the desk opens as of that moment, and needs no collector.  0 after
     ``q``, 2 without a terminal, 128 plus the signal's number after SIGHUP or SIGTERM.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -332,6 +374,7 @@ def run_desk(
         now=now,
         quit_says=quit_says,
         steer=steer,
+        at=at,
     )
     desk.run()
     return desk.return_code or 0

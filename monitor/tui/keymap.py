@@ -28,6 +28,20 @@ BOARD: Final = [
     Binding("4", "panel('events')", "events panel", id="panel-events", show=False),
 ]
 
+TIME: Final = [
+    Binding("left_square_bracket", "step(-1)", "event before", id="time-back"),
+    Binding("right_square_bracket", "step(1)", "next event", id="time-forth", show=False),
+    Binding("left_curly_bracket", "hour(-1)", "an hour back", id="hour-back", show=False),
+    Binding("right_curly_bracket", "hour(1)", "an hour forth", id="hour-forth", show=False),
+    Binding("at", "moment", "go to a moment", id="time-at", show=False),
+    Binding("equals_sign", "now", "now", id="time-now"),
+]
+
+HISTORY: Final = [
+    Binding("z", "zoom(1)", "longer", id="zoom-out"),
+    Binding("Z", "zoom(-1)", "shorter", id="zoom-in", show=False),
+]
+
 EVERYWHERE: Final = [
     Binding("escape", "back", "back", id="back", key_display="esc"),
     Binding("tab", "next_panel", "next panel", id="next", show=False),
@@ -45,7 +59,7 @@ EVERYWHERE: Final = [
 
 DRILL: Final = [
     Binding("space", "drill('pause')", "pause, go on", id="drill-pause", show=False),
-    Binding("plus,equals_sign", "drill('faster')", "faster", id="drill-faster", show=False),
+    Binding("plus", "drill('faster')", "faster", id="drill-faster", show=False),
     Binding("minus", "drill('slower')", "slower", id="drill-slower", show=False),
     Binding(
         "greater_than_sign",
@@ -61,6 +75,8 @@ SECTIONS: Final = (
     ("Move", MOVE),
     ("Board", BOARD),
     ("Everywhere", EVERYWHERE),
+    ("In time", TIME),
+    ("History of a host, a check, a network", HISTORY),
     ("In a drill", DRILL),
 )
 BINDING_IDS: Final = frozenset(
@@ -70,12 +86,15 @@ BINDING_IDS: Final = frozenset(
 FOOTER: Final = (
     "open",
     "back",
+    "time-now",
     "why",
     "explain",
     "filter",
     "group",
     "sort",
     "probe",
+    "time-back",
+    "zoom-out",
     "soft",
     "theme",
     "commands",
@@ -93,6 +112,11 @@ _NAMES: Final = {
     "plus": "+",
     "equals_sign": "=",
     "minus": "-",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "at": "@",
     "greater_than_sign": ">",
 }
 

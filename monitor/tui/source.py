@@ -10,11 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
+from monitor.cache.history import ended
 from monitor.cache.reader import Changes, Cursor, Reader
 from monitor.cache.says import Says
 from monitor.cache.schema import CacheError, CacheLocked
 from monitor.records import Event, Micros, Observation
 from monitor.report.why import Why, why
+from monitor.tui.history import Asked, History, read_history
+from monitor.tui.then import Then, read_then
 
 T = TypeVar("T")
 
@@ -37,15 +40,36 @@ class Source:
     async def changes(self, cursor: Cursor) -> Changes:
         return await self._ask(lambda reader: reader.changes(cursor))
 
-    async def observations(self, check: str, limit: int) -> list[Observation]:
-        return await self._ask(lambda reader: reader.observations(check, limit=limit))
+    async def observations(
+        self, check: str, limit: int, at: Micros | None = None
+    ) -> list[Observation]:
+        """The newest runs of a check; with ``at`` those that were over by then."""
+        until = None if at is None else at + 1
+        found = await self._ask(
+            lambda reader: reader.observations(check, until=until, limit=limit)
+        )
+        return found if at is None else [seen for seen in found if ended(seen) <= at]
 
-    async def events(self, subject: str, limit: int) -> list[Event]:
-        return await self._ask(lambda reader: reader.events(subject=subject, limit=limit))
+    async def events(self, subject: str, limit: int, at: Micros | None = None) -> list[Event]:
+        """The newest events of a subject, with ``at`` those until then."""
+        until = None if at is None else at + 1
+        return await self._ask(
+            lambda reader: reader.events(subject=subject, limit=limit, until=until)
+        )
 
-    async def why(self, subject: str) -> Why:
+    async def why(self, subject: str, at: Micros | None = None) -> Why:
         """Raises UnknownSubject as well."""
-        return await self._ask(lambda reader: why(reader, subject))
+        return await self._ask(lambda reader: why(reader, subject, at))
+
+    async def then(self, at: Micros) -> Then:
+        """The board as of a moment."""
+        return await self._ask(lambda reader: read_then(reader, at))
+
+    async def news(self, at: Micros, *, later: bool) -> Micros | None:
+        return await self._ask(lambda reader: reader.news(at, later=later))
+
+    async def history(self, asked: Asked) -> History:
+        return await self._ask(lambda reader: read_history(reader, asked))
 
     async def request(self, at: Micros, verb: str, subject: str) -> int:
         return await self._run(lambda: self._say(at, verb, subject))

@@ -48,6 +48,12 @@ class HostView:
         self._order = -1
         self._sorted_at = 0.0
 
+    def look_at(self, board: Board) -> None:
+        """Show another board: that of another time."""
+        if board is not self._board:
+            self._board, self._order = board, -1
+            self._sorted_at = -VOLATILE_S
+
     @property
     def shown(self) -> int:
         return sum(isinstance(item, str) for item in self.items)

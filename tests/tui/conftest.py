@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from textual.worker import WorkerCancelled
 
 from monitor.cache.writer import Writer
 from monitor.tui.app import Desk
@@ -54,9 +56,12 @@ class Screen:
 
     async def settle(self) -> None:
         await self.desk.poll()
-        loads = [worker for worker in self.desk.workers if worker.name != "feed"]
-        if loads:
-            await self.desk.workers.wait_for_complete(loads)
+        while loads := [worker for worker in self.desk.workers if worker.name != "feed"]:
+            for worker in loads:
+                # One whose page has gone on to another moment is cancelled.
+                with suppress(WorkerCancelled):
+                    await worker.wait()
+            await self.pilot.pause()
         self.desk.paint()
         await self.pilot.pause()
 

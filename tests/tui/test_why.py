@@ -4,24 +4,7 @@ from __future__ import annotations
 
 from monitor.assess.words import rules_row
 from monitor.cache.writer import Writer
-from monitor.records import (
-    MINUTE,
-    Event,
-    EventKind,
-    Explanation,
-    NetworkRow,
-    Phase,
-)
-from monitor.tui.pages.band import phase_band
-from monitor.tui.text import ASCII, UNICODE, Look
-from tests.tui.desk_situation import NOW
-
-LOOK = Look(80, UNICODE, NOW)
-
-
-def turn(minutes: int, new: Phase) -> Event:
-    at = NOW - minutes * MINUTE
-    return Event(at, EventKind.TRANSITION, "network:nk", "x", new=new)
+from monitor.records import Explanation
 
 
 async def test_w_says_why_and_esc_comes_back(desk, look, writer: Writer):
@@ -54,15 +37,3 @@ async def test_x_shows_the_explanations_of_the_network_and_decides_nothing(
         assert shown.index("overload or DDoS") < shown.index("cable cut")
         assert "all 9 lost hosts lie behind" in shown
         assert "- hours of instability" in shown
-
-
-def test_the_band_is_as_bad_as_the_worst_of_each_span():
-    events = [turn(5, Phase.RESTORED), turn(60, Phase.LOST), turn(120, Phase.STABLE)]
-    row = NetworkRow("nk", "North", phase=Phase.RESTORED)
-    band = phase_band(row, events, LOOK)
-    assert "6 h" in band[1].text
-    assert {"█", "▂", "▁", "·"} <= set(band[2].text)
-    assert band[2].text.index("▁") < band[2].text.index("█") < band[2].text.index("▂")
-    assert phase_band(row, [], LOOK) == []
-    plain = phase_band(row, events, Look(80, ASCII, NOW))
-    assert plain[2].text.isascii()

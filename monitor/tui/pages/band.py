@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
-from monitor.records import DAY, HOUR, Event, EventKind, Micros, NetworkRow, Phase
-from monitor.tui.lines import Line, Span, heading, line
-from monitor.tui.text import Look, clock, day, state_of
+from monitor.cache.series import Gap
+from monitor.records import Micros, NetworkRow, Phase
+from monitor.tui.history import History
+from monitor.tui.lines import Line, heading, line
+from monitor.tui.pages.plot import axis, gap_lines, gap_sign, joined
+from monitor.tui.text import Look, state_of
 
-# The shortest that holds the last changes is drawn.
-_SPANS: Final = ((6 * HOUR, "6 h"), (DAY, "24 h"), (7 * DAY, "7 d"), (30 * DAY, "30 d"))
-_ENOUGH: Final = 4
 _LETTERS: Final = {
     Phase.STABLE: "▁",
     Phase.RESTORED: "▂",
@@ -28,66 +27,53 @@ _ASCII: Final = {
     Phase.LOST: "L",
     Phase.UNKNOWN: "?",
 }
-
-
-def phase_band(row: NetworkRow, events: Sequence[Event], look: Look) -> list[Line]:
-    """``events`` newest first; the higher the bar, the worse.  Before the first: unknown."""
-    turns = [
-        (event.at, Phase(event.new))
-        for event in events
-        if event.kind is EventKind.TRANSITION and event.hard
-    ][::-1]
-    if not turns:
-        return []
-    now = look.now
-    span, name = next(
-        (each for each in _SPANS if _tells(turns, now - each[0])),
-        _SPANS[-1],
-    )
-    width = max(20, look.width - 2)
-    letters = _ASCII if look.marks.ascii else _LETTERS
-    spans: list[Span] = [(" ", "text")]
-    for cell in range(width):
-        since = now - span + span * cell // width
-        until = now - span + span * (cell + 1) // width
-        worst = _worst(turns, since, until)
-        spans.append((letters[worst], state_of(worst).lower()))
-    start = now - span
-    label = f" {day(start)} {clock(start)}"
-    end = "now " + row.phase
-    gap = " " * max(1, width + 1 - len(label) - len(end))
-    return [
-        Line(),
-        heading(" Phases", f"last {name}; the taller the worse"),
-        Line(tuple(spans)),
-        line((label, "dim"), (gap, "text"), (end, "dim")),
-    ]
-
-
-def _tells(turns: Sequence[tuple[Micros, Phase]], start: Micros) -> bool:
-    """Whether enough of the changes lie after ``start``."""
-    inside = sum(at >= start for at, _ in turns)
-    return inside >= min(_ENOUGH, len(turns))
-
-
 _RANK: Final = (
+    Phase.UNKNOWN,
     Phase.STABLE,
     Phase.RESTORED,
-    Phase.UNKNOWN,
     Phase.UNSTABLE,
     Phase.PARTIAL,
     Phase.LOST,
 )
 
 
-def _worst(turns: Sequence[tuple[Micros, Phase]], since: Micros, until: Micros) -> Phase:
+def phase_band(row: NetworkRow, history: History | None, look: Look) -> list[Line]:
+    """The higher the bar, the worse; a cell shows the worst phase that held in it, and is a
+    gap where most of it is one.
+    """
+    if history is None or not history.bands:
+        return []
+    width = max(20, look.width - 2)
+    letters = _ASCII if look.marks.ascii else _LETTERS
+    signs = []
+    since, span = history.since, history.until - history.since
+    for cell in range(width):
+        edges = since + span * cell // width, since + span * (cell + 1) // width
+        if _blind(history.gaps, edges):
+            signs.append((gap_sign(look.marks), "unknown"))
+            continue
+        worst = _worst(history, edges)
+        signs.append((letters[worst], state_of(worst).lower()))
+    said = f"last {history.name}, now {row.phase}; the taller the worse; z Z zoom"
+    return [
+        Line(),
+        heading(" Phases", said),
+        line((" ", "text"), *joined(signs)),
+        *axis(since, history.until, width, look, label=1),
+        *gap_lines(history.gaps, look),
+    ]
+
+
+def _worst(history: History, edges: tuple[Micros, Micros]) -> Phase:
     """The worst phase that held at some time in between."""
-    held = [Phase.UNKNOWN]
-    for at, phase in turns:
-        if at >= until:
-            break
-        if at <= since:
-            held = [phase]
-        else:
-            held.append(phase)
-    return max(held, key=_RANK.index)
+    held = [band.phase for band in history.bands if _overlap(band.since, band.until, edges)]
+    return max(held, key=_RANK.index, default=Phase.UNKNOWN)
+
+
+def _blind(gaps: list[Gap], edges: tuple[Micros, Micros]) -> bool:
+    blind = sum(_overlap(gap.since, gap.until, edges) for gap in gaps)
+    return blind * 2 > edges[1] - edges[0]
+
+
+def _overlap(since: Micros, until: Micros, edges: tuple[Micros, Micros]) -> Micros:
+    return max(0, min(until, edges[1]) - max(since, edges[0]))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from monitor.records import REASONS, CheckRow, Claim, Event, HostRow, Micros
 from monitor.tui.board import Board
+from monitor.tui.history import History, main_check
 from monitor.tui.lines import CheckTarget, Line, Span, field, heading, line
 from monitor.tui.pages.event import event_line
+from monitor.tui.pages.plot import history_lines
 from monitor.tui.text import (
     BEAT_LETTERS,
     BEAT_STYLES,
@@ -53,7 +55,13 @@ def state_spans(row: HostRow | CheckRow, marks: Marks, now: Micros) -> list[Span
     return spans
 
 
-def host_page(row: HostRow, board: Board, events: Sequence[Event], look: Look) -> list[Line]:
+def host_page(
+    row: HostRow,
+    board: Board,
+    events: Sequence[Event],
+    look: Look,
+    history: History | None = None,
+) -> list[Line]:
     width, marks, now = look.width, look.marks, look.now
     lines = [line((" ", "text"), *state_spans(row, marks, now))]
     reason = row.why or REASONS[row.reason].text
@@ -85,11 +93,18 @@ def host_page(row: HostRow, board: Board, events: Sequence[Event], look: Look) -
             lines.append(check_line(check, width, marks, now))
     if not row.checks:
         lines.append(line((" none: this host is never asked", "dim")))
+    lines += _past(row, board, history, look)
     lines += [Line(), heading(" Events", "newest first")]
     lines += [event_line(event, board, width, marks) for event in events]
     if not events:
         lines.append(line((" none", "dim")))
     return lines
+
+
+def _past(row: HostRow, board: Board, history: History | None, look: Look) -> list[Line]:
+    """The main check through time; nothing for a host that is never asked."""
+    check = main_check(row, board)
+    return history_lines(history, look, check) if check else []
 
 
 def _claimed(row: HostRow, claim: Claim) -> Line:

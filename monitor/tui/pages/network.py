@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from monitor.records import Event, HostRow, NetworkRow
 from monitor.tui.board import Board
+from monitor.tui.history import History
 from monitor.tui.lines import HostTarget, Line, field, heading, line, wrap
 from monitor.tui.pages.band import phase_band
 from monitor.tui.pages.event import event_line
@@ -31,7 +32,11 @@ from monitor.tui.text import (
 
 
 def network_page(
-    row: NetworkRow, board: Board, events: Sequence[Event], look: Look
+    row: NetworkRow,
+    board: Board,
+    events: Sequence[Event],
+    look: Look,
+    history: History | None = None,
 ) -> list[Line]:
     width, marks, now = look.width, look.marks, look.now
     style = state_of(row.phase).lower()
@@ -56,7 +61,7 @@ def network_page(
             heading(" Explanations", "ranked, never decided; x shows the evidence"),
         ]
         lines += explanation_lines(row, look, most=4)
-    lines += phase_band(row, events, look)
+    lines += phase_band(row, history, look)
     inside, outside, near, far = _places(row, board)
     for title, hosts in (
         (" Inside", inside),

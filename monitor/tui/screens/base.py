@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from monitor.records import CheckRow, HostRow
+from monitor.records import HOUR, CheckRow, HostRow
 from monitor.tui import keymap
 from monitor.tui.lines import ExplanationsTarget, WhyTarget
+from monitor.tui.travel import Move
 from monitor.tui.widgets.keybar import KeyBar
 from monitor.tui.widgets.linelist import LineList
 from monitor.tui.widgets.strip import SituationStrip
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class DeskScreen(Screen[None], inherit_bindings=False):
     """Subclasses compose their panels and refresh them."""
 
-    BINDINGS = [*keymap.EVERYWHERE, *keymap.DRILL]  # noqa: RUF012 - Textual's own annotation
+    BINDINGS = [*keymap.EVERYWHERE, *keymap.TIME, *keymap.DRILL]  # noqa: RUF012 - Textual's own annotation
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own annotation
 
     DEFAULT_CSS = """
@@ -104,7 +105,21 @@ class DeskScreen(Screen[None], inherit_bindings=False):
     def action_drill(self, verb: str) -> None:
         self.desk.drill(verb)
 
+    def action_step(self, events: int) -> None:
+        self.desk.travel.go(Move("event", events))
+
+    def action_hour(self, hours: int) -> None:
+        self.desk.travel.go(Move("by", hours * HOUR))
+
+    def action_moment(self) -> None:
+        self.desk.ask_moment()
+
+    def action_now(self) -> None:
+        self.desk.travel.leave()
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        if action == "now":
+            return self.desk.away
         return action != "drill" or self.desk.steer is not None
 
     def action_theme(self) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
 from textual.app import ComposeResult
+from textual.worker import Worker
 
+from monitor.cache.history import ended
 from monitor.cache.schema import CacheError
 from monitor.records import Event, Observation, Row
 from monitor.report.why import UnknownSubject, Why
+from monitor.tui import keymap
+from monitor.tui.history import SPANS, Asked, History, due, main_check
 from monitor.tui.lines import (
     CheckTarget,
     EventTarget,
@@ -26,9 +31,11 @@ from monitor.tui.pages.event import event_page
 from monitor.tui.pages.host import host_page
 from monitor.tui.pages.network import network_page
 from monitor.tui.pages.observation import observation_page
+from monitor.tui.pages.plot import buckets_of
 from monitor.tui.pages.why import explanations_page, why_page
 from monitor.tui.screens.base import DeskScreen, subject_of
 from monitor.tui.text import Look
+from monitor.tui.then import Then
 from monitor.tui.widgets.linelist import PageList
 
 EVENTS = 200
@@ -41,14 +48,19 @@ class PageScreen(DeskScreen):
     DEFAULT_CSS = """
     PageScreen #page { height: 1fr; }
     """
+    BINDINGS = [*keymap.HISTORY]  # noqa: RUF012 - Textual's own annotation
 
     def __init__(self, target: Target) -> None:
         super().__init__()
         self.target = target
         self._events: Sequence[Event] = ()
-        self._history: Sequence[Observation] = ()
+        self._runs: Sequence[Observation] = ()
+        self._history: History | None = None
         self._loaded: Row | None = None
+        self._then: Then | None = None
         self._why: Why | None = None
+        self._asking: Asked | None = None
+        self._loading: Worker[None] | None = None
         self._problem = ""
         self._placed = False
 
@@ -63,11 +75,51 @@ class PageScreen(DeskScreen):
 
     def refresh_rows(self) -> None:
         super().refresh_rows()
-        row = self._row()
-        if row is not None and row is not self._loaded:
-            self._loaded = row
-            self.run_worker(self._load(), exclusive=True)
+        if self._then is not self.desk.then:
+            # Nothing of one moment may stand beside another.
+            self._then = self.desk.then
+            self._forget()
+        row, asked = self._row(), self._asked()
+        fresh = row is not None and row is not self._loaded
+        if fresh or (asked is not None and due(asked, self._asking)):
+            self._loaded, self._asking = row, asked
+            self._loading = self.run_worker(self._load, exclusive=True)
         self._show()
+
+    def _forget(self) -> None:
+        if self._loading is not None:
+            self._loading.cancel()
+        self._events, self._runs, self._history = (), (), None
+        self._loaded = self._why = self._asking = None
+        self._problem = ""
+
+    def _asked(self) -> Asked | None:
+        """The history this page draws, as of now or of the moment shown."""
+        desk = self.desk
+        page = self.query_one("#page", PageList)
+        if page.size.height == 0:
+            return None
+        size = buckets_of(page.line_width, desk.marks)
+        asked = Asked(desk.span, desk.now(), size, past=desk.away)
+        match self.target:
+            case HostTarget(id) if id in desk.board.hosts:
+                check = main_check(desk.board.hosts[id], desk.board)
+                return structs.replace(asked, check=check) if check else None
+            case CheckTarget(id) if id in desk.board.checks:
+                return structs.replace(asked, check=id)
+            case NetworkTarget(id) if id in desk.board.networks:
+                return structs.replace(asked, network=id)
+            case _:
+                return None
+
+    def action_zoom(self, step: int) -> None:
+        self.desk.span = (self.desk.span + step) % len(SPANS)
+        self.update()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "zoom":
+            return isinstance(self.target, HostTarget | CheckTarget | NetworkTarget)
+        return super().check_action(action, parameters)
 
     def subject(self) -> tuple[str, str]:
         board = self.desk.board
@@ -116,17 +168,21 @@ class PageScreen(DeskScreen):
                 return None
 
     async def _load(self) -> None:
-        source = self.desk.source
+        source, asked = self.desk.source, self._asking
+        at = self._then.at if self._then is not None else None
         try:
             match self.target:
                 case HostTarget(id):
-                    self._events = await source.events(f"host:{id}", EVENTS)
+                    self._events = await source.events(f"host:{id}", EVENTS, at)
                 case NetworkTarget(id):
-                    self._events = await source.events(f"network:{id}", EVENTS)
+                    self._events = await source.events(f"network:{id}", EVENTS, at)
                 case CheckTarget(id):
-                    self._history = await source.observations(id, OBSERVATIONS)
+                    self._runs = await source.observations(id, OBSERVATIONS, at)
                 case WhyTarget(subject):
-                    self._why = await source.why(subject)
+                    self._why = await source.why(subject, at)
+            drawn = self._history.asked if self._history is not None else None
+            if asked is not None and due(asked, drawn):
+                self._history = await source.history(asked)
             self._problem = ""
         except (CacheError, UnknownSubject) as error:
             self._problem = str(error)
@@ -149,13 +205,17 @@ class PageScreen(DeskScreen):
     def _lines(self, width: int) -> list[Line]:
         desk = self.desk
         board, look = desk.board, Look(width, desk.marks, desk.now())
+        if self._to_come():
+            return [line((" this had not happened yet", "dim"))]
         match self.target:
             case HostTarget(id) if id in board.hosts:
-                return host_page(board.hosts[id], board, self._events, look)
+                return host_page(board.hosts[id], board, self._events, look, self._history)
             case NetworkTarget(id) if id in board.networks:
-                return network_page(board.networks[id], board, self._events, look)
+                return network_page(
+                    board.networks[id], board, self._events, look, self._history
+                )
             case CheckTarget(id) if id in board.checks:
-                return check_page(board.checks[id], self._history, look)
+                return check_page(board.checks[id], self._runs, self._history, look)
             case EventTarget(event):
                 return event_page(event, board, look)
             case ObservationTarget(observation):
@@ -164,8 +224,21 @@ class PageScreen(DeskScreen):
                 return why_page(self._why, look)
             case ExplanationsTarget(id) if id in board.networks:
                 return explanations_page(board.networks[id], look)
+            case _ if desk.away:
+                return [line((" nothing was known of this then", "dim"))]
             case _:
                 return [line((" this has left the watchlist", "dim"))]
+
+    def _to_come(self) -> bool:
+        """Whether this page tells of something later than the moment shown."""
+        then = self.desk.then
+        match self.target:
+            case EventTarget(event):
+                return then is not None and event.at > then.at
+            case ObservationTarget(observation):
+                return then is not None and ended(observation) > then.at
+            case _:
+                return False
 
     def _titles(self) -> tuple[str, str]:
         board = self.desk.board
@@ -177,7 +250,7 @@ class PageScreen(DeskScreen):
             case CheckTarget(id):
                 return f"Check {id}", ""
             case EventTarget(event):
-                return f"Event {event.id}", str(event.kind)
+                return f"Event {event.id}", "" if self._to_come() else str(event.kind)
             case ObservationTarget(observation):
                 return f"Observation of {observation.check}", observation.vantage
             case WhyTarget(subject):

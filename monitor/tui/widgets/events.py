@@ -17,12 +17,12 @@ class EventsPanel(LineList):
         super().__init__(id="events")
         self.soft = False
         self._items: list[Event | str] = []
-        self._made = -1
+        self._made: tuple[object, ...] = ()
 
     def count(self) -> int:
         return len(self._items)
 
-    def key_at(self, index: int) -> str:
+    def line_key(self, index: int) -> str:
         item = self._items[index]
         return f"day:{item}" if isinstance(item, str) else f"event:{item.id}"
 
@@ -42,16 +42,17 @@ class EventsPanel(LineList):
 
     def toggle_soft(self) -> None:
         self.soft = not self.soft
-        self._made = -1
+        self._made = ()
         self.refresh_rows()
 
     def refresh_rows(self) -> None:
         board = self.desk.board
         newest = board.events[-1].id if board.events else 0
-        if self._made == newest:
+        made = (board, newest, day(self.desk.now()))
+        if self._made == made:
             self.recheck()
             return
-        self._made = newest
+        self._made = made
         self._items = self._list(board.events)
         if not self.has_focus:
             # Nobody reads here: the newest stays in sight.

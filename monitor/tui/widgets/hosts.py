@@ -88,7 +88,7 @@ class HostsPanel(LineList):
     def count(self) -> int:
         return len(self.view.items)
 
-    def key_at(self, index: int) -> str:
+    def line_key(self, index: int) -> str:
         item = self.view.items[index]
         return f"section:{item.key}" if isinstance(item, Section) else item
 
@@ -97,7 +97,7 @@ class HostsPanel(LineList):
 
     def relist(self) -> None:
         items = self.view.items
-        self._places = {self.key_at(index): index for index in range(len(items))}
+        self._places = {self.line_key(index): index for index in range(len(items))}
         hosts = self.desk.board.hosts
         names = (hosts[item].name for item in items if isinstance(item, str) and item in hosts)
         self._longest = max((cell_len(name) for name in names), default=12)
@@ -108,6 +108,7 @@ class HostsPanel(LineList):
 
     def refresh_rows(self) -> None:
         """Take in what changed on the board."""
+        self.view.look_at(self.desk.board)
         if self.view.refresh(time.monotonic()):
             self.relist()
         else:

@@ -75,6 +75,8 @@ class LineList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.index = 0
         self._key = ""
+        # The line the cursor stood on, where a travel in time took it away.
+        self._lost = ""
         self._strips: dict[int, Strip] = {}
         self._shape = (0, 0)
         self._framed = ""
@@ -88,12 +90,13 @@ class LineList(ScrollView, can_focus=True):
         """Line ``index``, at most ``width`` cells wide."""
         raise NotImplementedError
 
-    def key_at(self, index: int) -> str:
+    def line_key(self, index: int) -> str:
+        """What the cursor follows; Textual takes a method ``key_...`` for that key's own."""
         raise NotImplementedError
 
     def index_of(self, key: str) -> int | None:
         """Where the line with ``key`` stands now."""
-        return next((at for at in range(self.count()) if self.key_at(at) == key), None)
+        return next((at for at in range(self.count()) if self.line_key(at) == key), None)
 
     def column_line(self, width: int) -> Line | None:  # noqa: ARG002 - for subclasses
         """The head that stays in place above the lines, if the list has one."""
@@ -145,6 +148,10 @@ class LineList(ScrollView, can_focus=True):
         """
         row = self.index - self.scroll_offset.y
         found = self.index_of(self._key) if self._key else None
+        if found is None and self.desk.away:
+            self._lost = self._lost or self._key
+        elif self._lost and (back := self.index_of(self._lost)) is not None:
+            found, self._lost = back, ""
         self.index = found if found is not None else self.index
         self._clamp()
         self._measure()
@@ -198,7 +205,7 @@ class LineList(ScrollView, can_focus=True):
 
     def _clamp(self) -> None:
         self.index = max(0, min(self.index, self.count() - 1))
-        self._key = self.key_at(self.index) if self.count() else ""
+        self._key = self.line_key(self.index) if self.count() else ""
 
     def on_mount(self) -> None:
         self._clamp()
@@ -282,6 +289,7 @@ class LineList(ScrollView, can_focus=True):
 
     def move_to(self, index: int) -> None:
         """Put the cursor on a line and show it."""
+        self._lost = ""
         old = self.index
         self.index = index
         self._clamp()
@@ -350,7 +358,7 @@ class PageList(LineList):
     def line(self, index: int, width: int) -> Line:  # noqa: ARG002 - they are made for a width
         return self.lines[index]
 
-    def key_at(self, index: int) -> str:
+    def line_key(self, index: int) -> str:
         return self.lines[index].key
 
     def titles(self) -> tuple[str, str]:

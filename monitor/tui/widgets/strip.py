@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.tui.lines import Line, line
 from monitor.tui.pages.strip import network_line, title_spans, trouble_lines
+from monitor.tui.then import as_of_lines
 from monitor.tui.widgets.linelist import PageList
 
 _MOST_LINES = 8
@@ -29,13 +30,14 @@ class SituationStrip(PageList):
     def refresh_rows(self) -> None:
         desk, width = self.desk, self.line_width
         board, now = desk.board, desk.now()
-        lines = trouble_lines(board, width, now, dead=desk.collector_dead())
+        lines = as_of_lines(desk.then, width)
+        lines += trouble_lines(board, width, now, dead=desk.collector_dead())
         vantage = board.vantage()
         lines += [
             network_line(row, vantage, width, self.marks, now)
             for row in sorted(board.networks.values(), key=lambda row: row.name.casefold())
         ]
-        if not board.networks and not board.problem:
+        if not board.networks and not board.problem and not desk.away:
             lines.append(line(("no network is watched yet", "dim")))
         height = 1 + min(len(lines), _MOST_LINES)
         if self.styles.height is None or self.styles.height.value != height:
