@@ -16,7 +16,7 @@ import msgspec
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
 from monitor.assess import situation
-from monitor.assess.network import Tally, fell_at
+from monitor.assess.network import Burst, Tally, fell_at
 from monitor.assess.origin import measured, moved, origin_of
 from monitor.assess.paths import Paths
 from monitor.assess.roster import Judged, Roster, Watched
@@ -352,12 +352,17 @@ class Assessor:
         lossy = dns_up = dns_total = 0
         reached: dict[str, bool | None] = {}
         last: dict[str, Micros] = {}
+        bursts: dict[str, Burst] = {}
         for watched in judged.inside:
             voices = watched.voices
             reached[watched.row.id] = hosts.reach(voices)
             last[watched.row.id] = hosts.last_reached(voices)
             loss = watched.row.loss
             lossy += loss is not None and self._rules.loss <= loss < 1.0
+            newest = watched.main.last if watched.main else None
+            if loss is not None and loss < 1.0 and newest is not None:
+                lost = newest.sent - newest.received
+                bursts[watched.row.id] = Burst(newest.at, newest.sent, lost)
             for row in voices:
                 if row.kind is Kind.DNS and row.memory is not None and not row.stale:
                     dns_total += row.memory.reached is not None
@@ -365,7 +370,9 @@ class Assessor:
         rows = [row for watched in judged.inside for row in watched.checks]
         evidence = hosts.evidence(rows, self._rules.evidence_kept)
         gone = withdrawn(judged.routes)
-        tally = Tally(reached, last, lossy, dns_up, dns_total, evidence, withdrawn=gone)
+        tally = Tally(
+            reached, last, lossy, dns_up, dns_total, evidence, withdrawn=gone, bursts=bursts
+        )
         silent = [
             hosts.silent_since(hosts.voices(watched.checks))
             for watched in judged.inside

@@ -7,8 +7,10 @@ refusal or an HTTP 500, has a line: sites and line are told apart here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from math import sqrt
+from typing import NamedTuple
 
 import msgspec
 
@@ -29,12 +31,20 @@ _AFTER_LOSS = frozenset({Phase.LOST, Phase.PARTIAL})
 _QUIET = frozenset({"first-look", "as-before", "usual", "vantage"})
 
 
+class Burst(NamedTuple):
+    """How many of the packets ``sent`` ``at`` a moment were ``lost``."""
+
+    at: Micros
+    sent: int
+    lost: int
+
+
 class Tally(msgspec.Struct):
     """One round of a network.
 
     ``reached`` by host id (None: not known), when each was ``last`` reached, how many are
     ``lossy``, the name servers inside that answered of those asked, whether the routes are
-    ``withdrawn``, and the evidence for a change.
+    ``withdrawn``, the newest ``bursts`` of those that answer, and the evidence for a change.
     """
 
     reached: Mapping[str, bool | None]
@@ -44,6 +54,7 @@ class Tally(msgspec.Struct):
     dns_total: int = 0
     evidence: tuple[Observation, ...] = ()
     withdrawn: bool = False
+    bursts: Mapping[str, Burst] = {}
 
 
 def fell_at(silent: Sequence[Micros], total: int, rules: Rules) -> Micros:
@@ -57,6 +68,14 @@ def fell_at(silent: Sequence[Micros], total: int, rules: Rules) -> Micros:
     return 0
 
 
+def more_than_chance(bursts: Collection[Burst], rules: Rules) -> bool:
+    """Whether these lost ``loss`` of their packets or more, by the binomial's deviation."""
+    sent = sum(burst.sent for burst in bursts)
+    lost = sum(burst.lost for burst in bursts)
+    deviation = sqrt(rules.loss * (1.0 - rules.loss) * sent)
+    return lost > 0 and lost >= rules.loss * sent + rules.lossy_sigmas * deviation
+
+
 class NetworkJudge:
     """Moves one network's row from round to round."""
 
@@ -66,6 +85,7 @@ class NetworkJudge:
         if row.memory is None:
             row.memory = NetMemory()
         self._memory: NetMemory = row.memory
+        self._bursts: dict[str, list[Burst]] = {}
         self.doubt: Micros = 0
         self._doubts_now = False
 
@@ -83,6 +103,7 @@ class NetworkJudge:
         """Our own fault: nothing is known of the network now.  The event, if that is new."""
         memory, row = self._memory, self.row
         self.doubt = 0
+        self._bursts = {}
         memory.bad = memory.good = memory.lossy = memory.partial = 0
         memory.bad_since = memory.low_since = memory.well_since = 0
         row.why = why
@@ -139,6 +160,7 @@ class NetworkJudge:
     def _count(self, now: Micros, share: float, tally: Tally, *, may_condemn: bool) -> None:
         memory, rules = self._memory, self._rules
         lossy = tally.lossy >= rules.lossy_share * max(1, len(tally.reached))
+        lossy = self._loses(tally) and lossy
         memory.lossy = memory.lossy + 1 if lossy else 0
         partial = rules.lost_share <= share < rules.well_share
         memory.partial = memory.partial + 1 if partial else 0
@@ -181,6 +203,18 @@ class NetworkJudge:
         self.doubt = (before or now) if doubts else 0
         self._doubts_now = self.doubt > before
         return self.doubt
+
+    def _loses(self, tally: Tally) -> bool:
+        """Whether all of them together lose more than chance would have it."""
+        kept = self._rules.lossy_bursts
+        self._bursts = {host: self._bursts.get(host, [])[-kept:] for host in tally.bursts}
+        for host, burst in tally.bursts.items():
+            if burst not in self._bursts[host][-1:]:
+                self._bursts[host].append(burst)
+        long = [burst for bursts in self._bursts.values() for burst in bursts[-kept:]]
+        return any(
+            more_than_chance(each, self._rules) for each in (tally.bursts.values(), long)
+        )
 
     def _quiet_since(self, tally: Tally) -> Micros:
         """When the last of the hosts that are silent now was heard."""

@@ -64,6 +64,10 @@ class Rules(msgspec.Struct, frozen=True):
     flicker_dips: int = 3
     flicker_quiet: Micros = HOUR
     lossy_share: float = 0.5
+    # A handful of echoes measures no percentage: of the newest bursts, or of this many of
+    # each host, so many standard deviations more than ``loss`` must be lost (binomial).
+    lossy_bursts: int = 5
+    lossy_sigmas: float = 2.0
     # What answers for a day without a change is what is usual.
     settle: Micros = 24 * HOUR
     # routes (DESIGN 4.6; BGPalerter collects withdrawals over 360 s)

@@ -129,8 +129,8 @@ def _phases(rules: Rules) -> dict[str, str]:
         ),
         "loss": (
             f"At least {_percent(rules.lossy_share)} of the hosts inside lost "
-            f"{_percent(rules.loss)} of their packets or more, in {rules.bad_rounds} rounds "
-            "(rule 5)."
+            f"{_percent(rules.loss)} of their packets or more, in {rules.bad_rounds} rounds, "
+            "and all of them together more of it than chance would have (rule 5)."
         ),
     }
 

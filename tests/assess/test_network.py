@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.assess.network import fell_at
+from monitor.assess.network import Burst, fell_at, more_than_chance
 from monitor.assess.rules import RULES
 from monitor.records import (
     Event,
@@ -259,3 +259,16 @@ def test_when_so_many_had_fallen_that_too_few_were_left() -> None:
 
 def silence(check: str, at: int) -> Observation:
     return Observation(check=check, at=at, outcome=Outcome.FAIL, reason=Reason.TIMEOUT, sent=5)
+
+
+def test_a_lost_echo_here_and_there_is_no_loss_of_the_network(nk: Country) -> None:
+    nk.live(10 * MIN, down=6, reason=Reason.LOSS, outcome=Outcome.WARN, sent=5, received=4)
+    assert nk.phases() == ["STABLE"]
+
+
+def test_loss_is_more_than_chance_by_two_deviations() -> None:
+    assert not more_than_chance([], RULES)
+    assert not more_than_chance([Burst(0, 5, 2)], RULES)
+    assert more_than_chance([Burst(0, 5, 3)], RULES)
+    assert not more_than_chance([Burst(0, 5, 1)] * 30, RULES)
+    assert more_than_chance([Burst(0, 5, 1), Burst(0, 5, 2)] * 15, RULES)
