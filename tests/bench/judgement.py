@@ -1,9 +1,12 @@
 """Who judges better: 300 simulated weeks, judged by us and by models of other programs.
 
-    python -m tests.bench.judgement [--seeds 1000:1304] [--jobs 2] [--days 7] [--fast] [--kinds]
+    python -m tests.bench.judgement [--seeds 2000:2304] [--jobs 2] [--days 7] [--fast] [--kinds]
 
 Everybody hears the very same observations: those of our own schedule with our own retries.
-Constants were tuned on seeds below 1000 alone.  What is measured, by judge:
+Rules were tuned on seeds below 1000, and the rule of loss after a look at 1000 to 1303; those
+from 2000 on were never looked at.  Incidents a week are as many whatever its ``--days``, so
+shorter ones are denser and their rates by month higher, for everybody.  Outages that begin
+while our own line is down count like any other.  What is measured, by judge:
 
 detect   seconds from the moment at which fewer than half of the hosts inside can be reached
          (for at least 5 min) to the first word about it: a network that is UNSTABLE, PARTIAL
@@ -324,7 +327,7 @@ def table(results: Sequence[Result]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", default="1000:1304", help="FIRST:END, the end not included")
+    parser.add_argument("--seeds", default="2000:2304", help="FIRST:END, the end not included")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--days", type=float, default=7.0, help="length of a week")
     parser.add_argument("--fast", action="store_true", help="every kind twice, of 3 days")
