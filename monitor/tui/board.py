@@ -6,7 +6,7 @@ import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from monitor.cache.reader import Changes, Cursor
 from monitor.records import (
@@ -19,6 +19,7 @@ from monitor.records import (
     Micros,
     NetworkRow,
     Observation,
+    PathRow,
     RouteRow,
     Row,
     TraceFacts,
@@ -44,6 +45,7 @@ class Board:
         self.networks: dict[str, NetworkRow] = {}
         self.vantages: dict[str, VantageRow] = {}
         self.routes: dict[str, RouteRow] = {}
+        self.paths: dict[str, PathRow] = {}
         self.feeds: dict[str, FeedRow] = {}
         self.collector: CollectorRow | None = None
         self.events: list[Event] = []
@@ -95,19 +97,16 @@ class Board:
             case CheckRow():
                 self.checks[row.id] = row
             case NetworkRow():
-                if row.removed:
-                    self.networks.pop(row.id, None)
-                else:
-                    self.networks[row.id] = row
+                _keep(self.networks, row.id, row)
                 self.order += 1
             case VantageRow():
                 self.vantages[row.id] = row
             case CollectorRow():
                 self.collector = row
+            case PathRow():
+                _keep(self.paths, row.check, row)
             case RouteRow():
-                self.routes.pop(row.prefix, None)
-                if not row.removed:
-                    self.routes[row.prefix] = row
+                _keep(self.routes, row.prefix, row)
             case FeedRow():
                 self.feeds[row.name] = row
 
@@ -224,6 +223,21 @@ class Board:
 def feed_name(name: str) -> str:
     """What people call a feed."""
     return _FEEDS.get(name, name.replace("-", " "))
+
+
+class _Leaves(Protocol):
+    removed: bool
+
+
+_Row = TypeVar("_Row", bound=_Leaves)
+
+
+def _keep(table: dict[str, _Row], name: str, row: _Row) -> None:
+    """Take in a row, or let go of one that left the watchlist."""
+    if row.removed:
+        table.pop(name, None)
+    else:
+        table[name] = row
 
 
 def is_soft(event: Event) -> bool:

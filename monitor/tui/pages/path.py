@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -15,11 +15,14 @@ from monitor.records import (
     HostRow,
     NetworkRow,
     Observation,
+    PathHop,
+    PathRow,
+    PathState,
     Reason,
     TraceFacts,
 )
 from monitor.tui.board import Board
-from monitor.tui.lines import Line, line
+from monitor.tui.lines import Line, line, wrap
 from monitor.tui.pages.routes import path_line
 from monitor.tui.text import Look, Marks, clock, duration, fit, percent, right
 
@@ -42,7 +45,34 @@ def _way(host: HostRow, board: Board, look: Look) -> list[Line]:
             return [line((" the trace check has not run yet", "dim"))]
         reason = REASONS[said.reason].text or str(said.outcome)
         return [line((" no trace: ", "dim"), (f"{reason} at {clock(said.at)}", "text"))]
-    return trace_lines(last, last.facts, board.network_of(host), look, host)
+    known = board.paths.get(host.trace)
+    lines = trace_lines(last, last.facts, board.network_of(host), look, host=host, known=known)
+    return lines + (_remembered(known, look) if known is not None else [])
+
+
+def _remembered(path: PathRow, look: Look) -> list[Line]:
+    """What is usual, and what changed against it."""
+    lines: list[Line] = []
+    usual = _as_path(path.usual, look.marks)
+    if usual:
+        lines += [
+            line((f"    {text}", "dim")) for text in wrap(f"usual {usual}", look.width - 6)
+        ]
+    if path.changed_at:
+        ago = duration(look.now - path.changed_at)
+        before = _as_path(path.before, look.marks)
+        text = f"changed {clock(path.changed_at)}, {ago} ago" + (
+            f", was {before}" if before else ""
+        )
+        lines += [line((f"    {text}", "text")) for text in wrap(text, look.width - 6)]
+    return lines
+
+
+def _as_path(hops: Sequence[PathHop], marks: Marks) -> str:
+    """The ASes of a path, each once in a row; its hops where no AS is known."""
+    names = [f"AS{hop.asn}" for hop in hops if hop.asn]
+    names = names or [hop.addresses[0] for hop in hops if hop.addresses]
+    return f" {marks.arrow} ".join(dict.fromkeys(names))
 
 
 def path_titles(host: HostRow | None, board: Board, look: Look) -> tuple[str, str]:
@@ -61,9 +91,14 @@ def trace_lines(
     facts: TraceFacts,
     network: NetworkRow | None,
     look: Look,
+    *,
     host: HostRow | None = None,
+    known: PathRow | None = None,
 ) -> list[Line]:
-    """Hops in order, with a line where the network begins and one where the path ends."""
+    """Hops in order, with a line where the network begins and one where the path ends.
+
+    ``known`` is what is remembered of the path, if it is: it dates the break.
+    """
     width, marks = look.width, look.marks
     longest = max((cell_len(hop.address) for hop in facts.hops), default=9)
     address = max(9, min(longest, max(15, width // 3)))
@@ -81,7 +116,9 @@ def trace_lines(
         lines.append(_hop(hop, network, width, address, marks))
     if not facts.reached:
         when = ""
-        if host is not None and host.since and host.state in ("DOWN", "UNREACHABLE"):
+        if known is not None and known.since and known.state is PathState.BROKEN:
+            when = f" since {clock(known.since)}"
+        elif host is not None and host.since and host.state in ("DOWN", "UNREACHABLE"):
             when = f" since {clock(host.since)}"
         lines += _break(facts.hops[ends] if ends >= 0 else None, when, silent, look)
         lines += _after_break(last, network, marks)
@@ -142,13 +179,13 @@ def _rule(title: str, width: int, sign: str, style: str) -> Line:
 
 
 _RTT: Final = 8
-_LOSS: Final = 6
+_LOSS: Final = 6  # and a space before it
 
 
 def _head(width: int, address: int) -> Line:
-    room = max(0, width - 4 - address - 1 - _RTT - _LOSS)
+    room = max(0, width - 4 - address - 2 - _RTT - _LOSS)
     names = f"{fit('address', address)} {fit('AS and name', room)}"
-    return line((f"    {names}{right('ms', _RTT)}{right('loss', _LOSS)}", "dim"))
+    return line((f"    {names}{right('ms', _RTT)}{right('loss', _LOSS + 1)}", "dim"))
 
 
 def _hop(hop: Hop, network: NetworkRow | None, width: int, address: int, marks: Marks) -> Line:
@@ -157,7 +194,11 @@ def _hop(hop: Hop, network: NetworkRow | None, width: int, address: int, marks: 
     if not hop.address:
         return line((number, "dim"), ("no answer", "dim"), key=f"hop:{hop.ttl}")
     loss = 1 - hop.received / hop.sent if hop.sent else None
-    room = max(0, width - 4 - address - 1 - _RTT - _LOSS)
+    if hop.window is not None and hop.window.loss is not None:
+        loss = hop.window.loss
+    # A router that limits its answers loses none of the packets that pass it.
+    lost = "limits" if hop.limited else percent(loss, marks.none)
+    room = max(0, width - 4 - address - 2 - _RTT - _LOSS)
     whose = f"AS{hop.asn} {hop.as_name}".rstrip() if hop.asn else hop.name
     upstream = network is not None and hop.asn in network.upstream_asns
     rtt = f"{hop.rtt_ms:.1f}" if hop.rtt_ms is not None else marks.none
@@ -166,7 +207,7 @@ def _hop(hop: Hop, network: NetworkRow | None, width: int, address: int, marks: 
         (fit(hop.address, address, marks.more) + " ", "text"),
         (fit(whose, room, marks.more), "strong" if upstream else "text"),
         (right(rtt, _RTT), "text"),
-        (right(percent(loss, marks.none), _LOSS), "degraded" if loss else "dim"),
+        (right(lost, _LOSS + 1), "degraded" if loss and not hop.limited else "dim"),
         key=f"hop:{hop.ttl}",
     )
 
