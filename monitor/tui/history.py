@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from monitor.cache.history import ended
 from monitor.cache.reader import Reader
 from monitor.cache.series import Band, Bucket, Gap
-from monitor.records import DAY, HOUR, MINUTE, SECOND, CheckRow, HostRow, Kind, Micros
+from monitor.records import DAY, HOUR, MINUTE, SECOND, CheckRow, HostRow, Kind, Micros, Phase
 from monitor.tui.board import Board
 
 SPANS: Final = ((HOUR, "1 h"), (DAY, "24 h"), (7 * DAY, "7 d"), (90 * DAY, "90 d"))
@@ -62,15 +63,28 @@ def read_history(reader: Reader, asked: Asked) -> History:
     if asked.check:
         found.buckets = reader.series(asked.check, since, until, asked.size)
     if asked.network:
-        found.bands = reader.phases(asked.network, since, until)
+        found.bands = _known(reader.phases(asked.network, since, until), reader.begins())
     return found
+
+
+def _known(bands: list[Band], begins: Micros | None) -> list[Band]:
+    """Before the cache begins nobody looked, whatever the first event says was before it."""
+    if begins is None or not bands or begins <= bands[0].since:
+        return bands
+    edge = min(begins, bands[-1].until)
+    later = [
+        structs.replace(band, since=max(band.since, edge))
+        for band in bands
+        if band.until > edge
+    ]
+    return [Band(bands[0].since, edge, Phase.UNKNOWN), *later]
 
 
 def due(asked: Asked, drawn: Asked | None) -> bool:
     """Whether what is drawn is not, or no longer, what is asked for."""
     if drawn is None:
         return True
-    if msgspec.structs.replace(asked, until=drawn.until) != drawn:
+    if structs.replace(asked, until=drawn.until) != drawn:
         return True
     if asked.past:
         return asked.until != drawn.until

@@ -192,17 +192,23 @@ def _sign(state: State, marks: Marks) -> str:
 
 
 def _losses(cells: Sequence[Sequence[Bucket]], marks: Marks) -> list[Span]:
-    """The higher the bar, the more was lost; blank between two runs."""
+    """The higher the bar, the more was lost; between two runs the last one stands."""
     signs: list[Span] = []
+    last: Span = (" ", "text")
     for cell in cells:
         lost = max((bucket.loss for bucket in cell if bucket.loss is not None), default=None)
-        if _blind(cell):
-            signs.append((gap_sign(marks), "unknown"))
-        elif lost is None:
-            signs.append((" ", "text"))
-        elif lost == 0:
-            signs.append((marks.levels[0], "dim"))
-        else:
-            style = "down" if lost >= 1 else "degraded"
-            signs.append((marks.levels[max(1, _level(lost, 1.0, len(marks.levels)))], style))
+        if lost is not None and not _blind(cell):
+            last = _lost(lost, marks)
+        elif _blind(cell):
+            last = (gap_sign(marks), "unknown")
+        elif last[0] == gap_sign(marks):
+            last = (" ", "text")
+        signs.append(last)
     return joined(signs)
+
+
+def _lost(fraction: float, marks: Marks) -> Span:
+    if fraction == 0:
+        return (marks.levels[0], "dim")
+    style = "down" if fraction >= 1 else "degraded"
+    return (marks.levels[max(1, _level(fraction, 1.0, len(marks.levels)))], style)
