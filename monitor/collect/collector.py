@@ -59,11 +59,17 @@ class Tempo(msgspec.Struct, frozen=True):
     batch_s: float = BATCH_S
     health_s: float = 2.0
     lag_s: float = BEAT_S
+    routes_s: float = STEP_S
 
     def at(self, speed: float) -> Tempo:
         """The tempo of a clock that runs ``speed`` times as fast as people do."""
         scale = max(1.0, speed)
-        return Tempo(self.batch_s * scale, self.health_s * scale / 4, self.lag_s * scale)
+        return Tempo(
+            self.batch_s * scale,
+            self.health_s * scale / 4,
+            self.lag_s * scale,
+            min(10.0, self.routes_s * scale),
+        )
 
 
 REAL_TEMPO: Final = Tempo()
@@ -180,7 +186,9 @@ class Collector:
             asyncio.create_task(self._every(tempo.batch_s, self._flush), name="flush"),
             asyncio.create_task(self._every(tempo.health_s, self._health), name="health"),
             asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
-            asyncio.create_task(self._every(STEP_S, self._judge_routes), name="judge routes"),
+            asyncio.create_task(
+                self._every(tempo.routes_s, self._judge_routes), name="judge routes"
+            ),
             asyncio.create_task(self._every(SAVE_S, self._keep_origins), name="keep origins"),
             asyncio.create_task(self._every(_UPKEEP_S, self._maintain), name="upkeep"),
         ]

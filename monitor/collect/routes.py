@@ -23,7 +23,8 @@ from monitor.records import (
 from monitor.watchlist.model import Feeds, Network, Watchlist
 
 # How often the routes are judged, and how long a source that failed is left alone.
-STEP_S: Final = 10.0
+# A withdrawal is to be on the desk within two seconds of the feed's message.
+STEP_S: Final = 1.0
 RETRY_S: Final = 60.0
 _END_S: Final = 5.0
 

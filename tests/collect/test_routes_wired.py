@@ -124,7 +124,7 @@ def test_without_a_feed_nothing_is_said_of_routes(stage: Stage) -> None:
     assert not [e for e in stage.store.events if e.kind is EventKind.ROUTE]
 
 
-def test_what_the_feed_holds_is_judged_every_ten_seconds(stage: Stage) -> None:
+def test_what_the_feed_holds_is_judged_every_second(stage: Stage) -> None:
     sources = Sources(stage)
     told: list[float] = []
 
