@@ -11,7 +11,7 @@ from textual.worker import WorkerCancelled
 
 from monitor.cache.writer import Writer
 from monitor.tui.app import Desk
-from tests.tui import desk_situation
+from tests.tui import desk_situation, past_evening
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,14 @@ def make_desk(cache: Path, tmp_path: Path) -> Callable[..., Desk]:
 @pytest.fixture
 def desk(writer: Writer, make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
+
+
+@pytest.fixture(scope="session")
+def evening(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed cache of past_evening, to copy."""
+    path = tmp_path_factory.mktemp("evening") / "cache.db"
+    past_evening.write(path).close()
+    return path
 
 
 class Screen:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from rich.cells import cell_len
 from monitor import cli
 from monitor.cache.reader import Reader
 from monitor.cache.series import Band, Bucket, Gap
+from monitor.cache.writer import Writer
 from monitor.records import (
     DAY,
     HOUR,
@@ -36,8 +39,9 @@ NETWORK = NetworkRow("nk", "North", phase=Phase.RESTORED)
 
 
 @pytest.fixture
-def writer(cache):
-    found = past_evening.write(cache)
+def writer(cache, evening):
+    shutil.copy(evening, cache)
+    found = Writer(cache)
     yield found
     found.close()
 

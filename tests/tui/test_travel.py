@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from monitor.cache.writer import Writer
 from monitor.records import DAY, HOUR, MINUTE, SECOND, CollectorRow, HostRow, State, subject_of
 from monitor.tui.board import Board
-from monitor.tui.lines import HostTarget, NetworkTarget
+from monitor.tui.lines import HostTarget, NetworkTarget, WhyTarget
 from monitor.tui.text import moment, stamp
 from monitor.tui.then import parse_moment, silent_then
 from monitor.tui.widgets.hosts import HostsPanel
+from monitor.tui.widgets.linelist import PageList
 from tests.tui import past_evening
 from tests.tui.past_evening import BACK, BEGIN, BLIND, FELL, LONG_BEFORE, NOW
 
 
 @pytest.fixture
-def writer(cache):
-    found = past_evening.write(cache)
+def writer(cache, evening):
+    shutil.copy(evening, cache)
+    found = Writer(cache)
     yield found
     found.close()
 
@@ -50,6 +54,56 @@ async def test_brackets_step_from_event_to_event_and_equals_comes_home(desk, loo
         assert screen.text == now
 
 
+async def test_steps_made_faster_than_they_are_drawn_are_all_made(desk, look):
+    async with look(desk) as screen:
+        await screen.pilot.press(*["left_square_bracket"] * 3)
+        await screen.settle()
+        assert desk.now() == past_evening.SIGHT
+        await screen.pilot.press("left_square_bracket", "equals_sign")
+        await screen.settle()
+        assert not desk.away
+
+
+async def test_in_a_drill_equals_is_now_and_steers_nothing(make_desk, writer, look):
+    said = []
+    row = CollectorRow(
+        pid=1, started=BEGIN, beat=NOW, clock="simulated", drill="d", speed=60.0, paused=True
+    )
+    writer.commit([], [], {"collector": row})
+    desk = make_desk(steer=lambda *words: said.append(words), now=lambda: NOW + 900 * DAY)
+    async with look(desk) as screen:
+        await screen.press("left_square_bracket", "equals_sign")
+        assert not desk.away
+        assert desk.now() == NOW
+        assert said == []
+        await screen.press("left_square_bracket", "plus")
+        assert said == [("speed", 120.0)]
+        assert desk.away
+
+
+async def test_the_cursor_on_a_page_comes_back_too(desk, look):
+    async with look(desk) as screen:
+        await screen.press("enter", "end", "k")
+        page = desk.screen.query_one("#page", PageList)
+        line = page.lines[page.index].text
+        assert "fell silent" in line
+        await screen.press("at", *"-2h", "enter")
+        assert "fell silent" not in screen.text
+        await screen.press("equals_sign")
+        await screen.settle()
+        assert page.lines[page.index].text == line
+
+
+async def test_why_before_anything_was_known_says_so(make_desk, writer, look):
+    async with look(make_desk(at=LONG_BEFORE)) as screen:
+        screen.desk.open_target(WhyTarget("host:ns1"))
+        await screen.settle()
+        assert "nothing was known of this then" in screen.text
+        await screen.press("equals_sign")
+        await screen.settle()
+        assert "back in the air" in screen.text
+
+
 async def test_the_strip_is_reversed_while_away(desk, look):
     async with look(desk) as screen:
         await screen.press("left_square_bracket")
@@ -68,25 +122,23 @@ async def test_past_the_newest_event_is_now(desk, look):
 
 
 @pytest.mark.parametrize("target", [None, HostTarget("ns1"), NetworkTarget("nk")])
-@pytest.mark.parametrize("deeper", [(), ("enter",), ("w",), ("x",), ("3",), ("f",)])
-async def test_nothing_newer_than_the_moment_is_on_any_screen(
-    make_desk, writer, look, target, deeper
-):
+async def test_nothing_newer_than_the_moment_is_on_any_screen(make_desk, writer, look, target):
     at = FELL + 5 * MINUTE
     desk = make_desk(at=at)
     async with look(desk) as screen:
-        await screen.settle()
         if target is not None:
             desk.open_target(target)
-        await screen.press(*deeper)
-        await screen.settle()
-        assert as_of(screen) == f"AS OF {stamp(at)}"
-        assert "back in the air" not in screen.text
-        assert "link was down" not in screen.text
-        for minute in range(6, 65):
-            assert f"{moment(FELL + minute * MINUTE):%H:%M:%SZ}" not in screen.text
-        if deeper != ("x",):
-            assert "fell silent" in screen.text or "DOWN" in screen.text
+        for keys in ((), ("enter",), ("enter", "enter"), ("w",), ("x",), ("3",), ("f",)):
+            await screen.press(*keys)
+            assert as_of(screen) == f"AS OF {stamp(at)}"
+            assert "back in the air" not in screen.text
+            assert "link was down" not in screen.text
+            for minute in range(6, 65):
+                assert f"{moment(FELL + minute * MINUTE):%H:%M:%SZ}" not in screen.text
+            if keys != ("x",):
+                assert "fell silent" in screen.text or "DOWN" in screen.text
+            if keys and keys[0] in ("enter", "w", "x"):
+                await screen.press(*("escape" for _ in keys))
 
 
 async def test_an_open_page_goes_back_with_the_desk(desk, look):

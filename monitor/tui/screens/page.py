@@ -92,6 +92,7 @@ class PageScreen(DeskScreen):
         self._events, self._runs, self._history = (), (), None
         self._loaded = self._why = self._asking = None
         self._problem = ""
+        self.query_one("#page", PageList).keep_place()
 
     def _asked(self) -> Asked | None:
         """The history this page draws, as of now or of the moment shown."""
@@ -220,7 +221,7 @@ class PageScreen(DeskScreen):
                 return event_page(event, board, look)
             case ObservationTarget(observation):
                 return observation_page(observation, board, look)
-            case WhyTarget():
+            case WhyTarget(subject) if board.row(subject) is not None or not desk.away:
                 return why_page(self._why, look)
             case ExplanationsTarget(id) if id in board.networks:
                 return explanations_page(board.networks[id], look)

@@ -75,7 +75,7 @@ class LineList(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.index = 0
         self._key = ""
-        # The line the cursor stood on, where a travel in time took it away.
+        # The line the cursor stood on, where going through time took it away.
         self._lost = ""
         self._strips: dict[int, Strip] = {}
         self._shape = (0, 0)
@@ -162,6 +162,10 @@ class LineList(ScrollView, can_focus=True):
             self.scroll_to(y=top, animate=False, force=True, immediate=True)
         self.refresh()
         self.retitle()
+
+    def keep_place(self) -> None:
+        """The lines are about to go; where the cursor's comes back, so does the cursor."""
+        self._lost = self._lost or self._key
 
     def _key_at_top(self, row: int) -> bool:
         """A list read from its top stays there: what is new appears above."""
