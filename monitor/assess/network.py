@@ -248,7 +248,9 @@ class NetworkJudge:
                 if memory.partial >= rules.good_rounds:
                     return Phase.PARTIAL, "partial", now
                 return phase, "", row.since
-            if phase is not Phase.PARTIAL and self._partly_lost():
+            # A network that comes and goes is unstable, however few answer in between.
+            lasting = self._partly_lost() and not self._flickers(now)
+            if phase is not Phase.PARTIAL and lasting:
                 return Phase.PARTIAL, "partial", memory.bad_since
             if phase in (Phase.UNSTABLE, Phase.PARTIAL):
                 return phase, "", row.since

@@ -95,9 +95,7 @@ def picture(judged: Judged, roster: Roster, vantage: Vantage, now: Micros) -> Pi
     """What is known of a network now."""
     row, memory = judged.row, judged.row.memory
     assert memory is not None
-    reached = {
-        watched.row.id: hosts.reach(watched.voices) for watched in judged.inside
-    }
+    reached = {watched.row.id: hosts.reach(watched.voices) for watched in judged.inside}
     usual = [name for name in reached if name in memory.usual] or list(reached)
     known = [name for name in usual if reached[name] is not None]
     failing = [
