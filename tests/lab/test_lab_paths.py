@@ -123,9 +123,10 @@ def test_many_paths_behind_the_same_routers_show_no_loss(limiting, capsys):
             f"\n20 paths, one round a second: {sent - received} of {sent} hop answers missing;"
             f" each by itself: {1 - answered:.0%}"
         )
-    # As many as the routers answer at all, and none too many: a busy machine may blur one.
+    # A quiet machine misses none; a busy one blurs the second between two packets, so what
+    # is asserted is the difference that the shared schedule makes.
     assert sent >= 2 * rounds
-    assert sent - received <= 1
+    assert (sent - received) / sent < (1 - answered) / 2
     assert all(each.facts.target.loss == 0 for each in last_of(seen))
     assert answered < 0.5
 
