@@ -521,8 +521,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     ``feed:NAME`` or ``collector``.  ``old`` and ``new`` are states, phases or vantage
     healths.  A soft transition has ``hard`` False.  ``evidence`` holds the observations
     that caused it, so that it outlives the raw data; ``rule`` names the rule that fired.
-    ``since`` and ``until`` bound a gap.  A ``quiet`` event is true but no news by itself: a soft step, a
-    first look, a check whose host says it better.  ``id`` is given by the cache.
+    ``since`` and ``until`` bound a gap.  A ``quiet`` event is true but no news by itself:
+    a soft step, a first look, a check whose host says it better.  ``id`` is given by the
+    cache.
     """
 
     at: Micros
@@ -580,7 +581,8 @@ class Memory(msgspec.Struct, omit_defaults=True):
     24 hourly RTT medians, ``hour`` the running hour and ``samples`` its newest RTTs;
     ``before`` and ``before_since`` the state before it became UNKNOWN; ``reached`` whether
     the last trusted run had any answer from the host, be it a refusal, and ``reached_at``
-    when one last had; ``recent`` the failing observations that would be the evidence of a transition.
+    when one last had; ``recent`` the failing observations that would be the evidence of a
+    transition.
     """
 
     fails: int = 0
@@ -781,9 +783,9 @@ class CollectorRow(msgspec.Struct, omit_defaults=True):
     """Current row of the collector: its own health, recorded like any other fact.
 
     ``lag_*`` are milliseconds of event-loop lag over the last minute.  ``timezone`` is the
-    desk's own (empty: the machine's); ``by_desk`` that a desk started it; ``drill`` is the name of
-    the drill this is, ``speed`` simulated seconds in a real one, ``ends`` the drill's end.
-    ``problem`` is one
+    desk's own (empty: the machine's); ``by_desk`` that a desk started it; ``drill`` is the
+    name of the drill this is, ``speed`` simulated seconds in a real one, ``ends`` the
+    drill's end.  ``problem`` is one
     sentence about what is wrong with the collector itself or its watchlist, or empty.
     """
 
@@ -902,9 +904,9 @@ class RouteMemory(msgspec.Struct, omit_defaults=True):
     """What the judge must remember of a prefix between two steps.
 
     ``crossings`` are the times within the span of the rule at which it became visible or
-    ceased to be; ``level`` is the last level measured; ``before`` and ``before_since`` the state before it became
-    UNKNOWN; ``calm`` the state before it became unstable; ``odd`` the disagreement on
-    probation and ``odd_since`` its start; ``alarms`` by ``kind prefix asn``.
+    ceased to be; ``level`` is the last level measured; ``before`` and ``before_since`` the
+    state before it became UNKNOWN; ``calm`` the state before it became unstable; ``odd`` the
+    disagreement on probation and ``odd_since`` its start; ``alarms`` by ``kind prefix asn``.
     """
 
     crossings: list[Micros] = []

@@ -8,7 +8,7 @@ from contextlib import closing
 
 from monitor.cache.reader import Reader
 from monitor.cache.writer import Writer
-from monitor.records import HOUR
+from monitor.records import HOUR, CollectorRow, HostRow
 from tests.cache.samples import host, said, seen
 from tests.conftest import Program
 
@@ -91,3 +91,13 @@ def test_a_reader_that_leaves_ends_an_export(program: Program) -> None:
     assert exporting.wait(20) == 141
     assert exporting.stderr.read() == b""
     exporting.stderr.close()
+
+
+def test_what_leaves_a_drills_cache_says_that_it_is_made_up(program: Program) -> None:
+    writer = Writer(program.cache)
+    host = HostRow("a", "a")
+    writer.commit([], [], {"collector": CollectorRow(drill="dprk-2014"), "host:a": host})
+    writer.close()
+    lines = program.run("export", "--jsonl", "--cache", program.cache).stdout.splitlines()
+    assert json.loads(lines[0])["synthetic"] == "dprk-2014"
+    assert "SYNTHETIC" in program.run("why", "a", "--cache", program.cache).stdout

@@ -27,7 +27,15 @@ from monitor.cache.schema import (
     speaking_of,
     transaction,
 )
-from monitor.records import HOUR, Event, Micros, Observation, Row, clean_text
+from monitor.records import (
+    HOUR,
+    CollectorRow,
+    Event,
+    Micros,
+    Observation,
+    Row,
+    clean_text,
+)
 
 EXPORT_SCHEMA: Final = 1
 MAX_LINE: Final = 16 * 1024 * 1024
@@ -47,11 +55,14 @@ class ArchiveError(CacheError):
 
 
 class Head(msgspec.Struct, tag="watchdesk-export"):
-    """The first line.  ``until`` is 0 when the export goes to its own moment."""
+    """The first line.  ``until`` is 0 when the export goes to its own moment; ``synthetic``
+    names the drill that made the data up, '' for real ones.
+    """
 
     schema: int
     since: Micros = 0
     until: Micros = 0
+    synthetic: str = ""
 
 
 class Seen(msgspec.Struct, tag="observation", omit_defaults=True):
@@ -131,9 +142,21 @@ def dump(path: Path, since: Micros = 0, until: Micros | None = None) -> Iterator
     """
     db, _ = open_reading(path)
     with closing(db), speaking_of(path):
-        head = Head(EXPORT_SCHEMA, since, until or 0)
+        head = Head(EXPORT_SCHEMA, since, until or 0, _drill(db))
         for line in chain([head], _lines(db, since, _END if until is None else until)):
             yield _ENCODER.encode(line) + b"\n"
+
+
+def _drill(db: sqlite3.Connection) -> str:
+    """The drill whose cache this is, or ''."""
+    found = db.execute("SELECT record FROM current WHERE subject = 'collector'").fetchone()
+    if found is None:
+        return ""
+    try:
+        row = codec.row_of("collector", found[0])
+    except codec.UNREADABLE:
+        return ""
+    return row.drill if isinstance(row, CollectorRow) else ""
 
 
 def _lines(db: sqlite3.Connection, since: Micros, until: Micros) -> Iterator[Line]:

@@ -12,6 +12,7 @@ import platformdirs
 from monitor.records import SECOND, Micros
 
 EXIT_USAGE: Final = 2
+BANNER: Final = "DRILL, SYNTHETIC DATA"
 
 
 class Refused(Exception):  # noqa: N818 - it is said to people, not raised at programmers

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from monitor.commands.common import Refused, config_dir, moment, state_dir
+from monitor.commands.common import BANNER, Refused, config_dir, moment, state_dir
 
-BANNER: Final = "DRILL, SYNTHETIC DATA"
 DEFAULT: Final = "dprk-2014"
 DEFAULT_SPEED: Final = 600.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from monitor.commands.common import Refused, moment
+from monitor.commands.common import BANNER, Refused, moment
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -18,15 +18,24 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print why something has its state."""
     from monitor.cache.reader import Reader
+    from monitor.records import CollectorRow
     from monitor.report.why import UnknownSubject, as_json, as_text, why
 
     at = moment(options.at) if options.at else None
     reader = Reader(options.cache)
     try:
+        collector = reader.row("collector")
+        drill = collector.drill if isinstance(collector, CollectorRow) else ""
         found = why(reader, options.subject, at)
+        found.drill = drill
     except UnknownSubject as error:
         raise Refused(str(error)) from error
     finally:
         reader.close()
-    print(as_json(found) if options.json else as_text(found, time.time_ns() // 1000))
+    if options.json:
+        print(as_json(found))
+    else:
+        if drill:
+            print(f"{BANNER} ({drill})")
+        print(as_text(found, time.time_ns() // 1000))
     return 0

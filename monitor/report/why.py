@@ -70,6 +70,7 @@ class Why(msgspec.Struct):
     ``turn`` is the last change into this state, ``rule`` the sentence of its rule,
     ``evidence`` one line an observation; ``next`` what would change the state; ``gap`` why
     nothing is known of the moment asked for.  ``beat`` is when a collector last wrote.
+    ``drill`` names the drill whose synthetic data these are, '' for real ones.
     ``cause`` is for networks only and never decided; ``fate`` names what the failing hosts
     share.
     """
@@ -92,6 +93,7 @@ class Why(msgspec.Struct):
     cause: str = ""
     explanations: tuple[Explanation, ...] = ()
     base_rates: str = ""
+    drill: str = ""
 
 
 def why(reader: Reader, subject: str, at: Micros | None = None) -> Why:

@@ -10,6 +10,7 @@ from typing import Final, Protocol, TypeVar
 
 from monitor.cache.reader import Changes, Cursor
 from monitor.records import (
+    MINUTE,
     SECOND,
     CheckRow,
     CollectorRow,
@@ -46,6 +47,7 @@ class Board:
         self.vantages: dict[str, VantageRow] = {}
         self.routes: dict[str, RouteRow] = {}
         self.paths: dict[str, PathRow] = {}
+        self._losses: list[tuple[Micros, int, int, int]] = []
         self.feeds: dict[str, FeedRow] = {}
         self.collector: CollectorRow | None = None
         self.events: list[Event] = []
@@ -103,12 +105,33 @@ class Board:
                 self.vantages[row.id] = row
             case CollectorRow():
                 self.collector = row
+                self._count_losses(row)
             case PathRow():
                 _keep(self.paths, row.check, row)
             case RouteRow():
                 _keep(self.routes, row.prefix, row)
             case FeedRow():
                 self.feeds[row.name] = row
+
+    def _count_losses(self, row: CollectorRow) -> None:
+        """What the collector could not do in the last minute."""
+        now = (row.beat, row.missed, row.skipped, row.dropped)
+        fresh = [each for each in self._losses if row.beat - MINUTE <= each[0] <= row.beat]
+        # A collector that was started anew counts from nothing.
+        if fresh and any(old > new for old, new in zip(fresh[-1][1:], now[1:], strict=True)):
+            fresh = []
+        self._losses = [*fresh, now]
+
+    def losses(self) -> dict[str, int]:
+        """How many looks were missed or skipped and observations dropped in a minute."""
+        if not self._losses:
+            return {}
+        first, last = self._losses[0], self._losses[-1]
+        names = ("missed", "skipped", "dropped")
+        grown = {
+            name: new - old for name, old, new in zip(names, first[1:], last[1:], strict=True)
+        }
+        return {name: count for name, count in grown.items() if count > 0}
 
     def _take_host(self, row: HostRow) -> None:
         old = self.hosts.get(row.id)

@@ -111,3 +111,14 @@ def test_a_volatile_order_is_renewed_at_most_every_ten_seconds(board: Board):
     board.apply(changes([row]))
     assert not view.refresh(101.0)
     assert view.refresh(111.0)
+
+
+def test_what_the_collector_could_not_do_is_counted_over_a_minute():
+    board = Board()
+    for second, skipped in ((0, 5), (30, 5), (50, 9)):
+        board._take(CollectorRow(beat=second * SECOND, skipped=skipped, missed=2))
+    assert board.losses() == {"skipped": 4}
+    board._take(CollectorRow(beat=120 * SECOND, skipped=9, missed=2))
+    assert board.losses() == {}
+    board._take(CollectorRow(beat=130 * SECOND, skipped=0, missed=1))
+    assert board.losses() == {}

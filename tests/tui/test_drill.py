@@ -73,3 +73,15 @@ async def test_outside_a_drill_its_keys_do_nothing(desk: Desk) -> None:
         await pilot.press("space", "plus", "minus", "greater_than_sign")
         await screen.settle()
         assert screen.text == before
+
+
+async def test_a_drills_cache_is_marked_however_it_is_opened(
+    writer: Writer, make_desk: Callable[..., Desk]
+) -> None:
+    writer.commit([], [], {"collector": row()})
+    desk = make_desk()
+    async with desk.run_test(size=(80, 24)) as pilot:
+        screen = Screen(desk, pilot)
+        await screen.settle()
+        assert "DRILL, SYNTHETIC DATA" in screen.text
+        assert "process" in await screen.press("question_mark", "end")

@@ -25,6 +25,7 @@ from monitor.tui.text import (
     zone_clock,
 )
 
+SYNTHETIC: Final = "DRILL, SYNTHETIC DATA"
 # What is not well stands in reverse video: the eye goes there first.
 _CHIPS: Final = {Phase.LOST: "fault", Phase.PARTIAL: "warn", Phase.UNSTABLE: "warn"}
 
@@ -35,6 +36,9 @@ def title_spans(
     """Who we are, what we watch, what time it is where, and how old the data is."""
     collector = board.collector
     left: list[Span] = []
+    if collector is not None and collector.drill:
+        # A drill's cache is one wherever and however it is opened.
+        banner = banner or SYNTHETIC
     if banner:
         said = " ".join(word for word in (banner, speed_said(collector)) if word)
         left += [(f" {said} ", "banner"), (" ", "text")]
@@ -99,6 +103,10 @@ def trouble_lines(board: Board, width: int, now: Micros, *, dead: bool) -> list[
         lines += _vantage_lines(vantage, width)
     if collector is not None and collector.problem:
         lines.append(_loud(collector.problem, width, "warn"))
+    losses = board.losses()
+    if losses:
+        counts = ", ".join(f"{count} {name}" for name, count in losses.items())
+        lines.append(_loud(f"overloaded: {counts} in the last minute", width, "warn"))
     if board.bad:
         many = "a record" if board.bad == 1 else f"{board.bad} records"
         lines.append(_loud(f"{many} of the cache could not be read", width, "warn"))

@@ -29,6 +29,21 @@ class HelpScreen(DeskScreen):
         super().refresh_rows()
         self.query_one("#page", PageList).show(self._lines(), "Help", "esc goes back")
 
+    def _collector(self) -> list[Line]:
+        """The collector's own health."""
+        row = self.desk.board.collector
+        if row is None:
+            return []
+        looks = f"{row.done} done, {row.in_flight} in flight, {row.missed} missed"
+        lost = f"{row.skipped} skipped, {row.dropped} observations dropped"
+        lag = f"{row.lag_p50_ms:.1f} ms half of the time, {row.lag_p99_ms:.1f} ms at p99"
+        return [
+            Line(),
+            heading(" Collector", f"process {row.pid}, since it started"),
+            line((f"   looks   {looks}, {lost}", "text")),
+            line((f"   lag     {lag}", "text")),
+        ]
+
     def _lines(self) -> list[Line]:
         marks = self.desk.marks
         lines: list[Line] = []
@@ -51,6 +66,7 @@ class HelpScreen(DeskScreen):
             if word != Phase.UNKNOWN:
                 style = state_of(word).lower()
                 lines.append(line((f"   {mark_of(word, marks)} {word}", style)))
+        lines += self._collector()
         if self.desk.notices:
             lines += [Line(), heading(" Notices")]
             lines += [line((f"   {notice}", "text")) for notice in self.desk.notices]
