@@ -57,6 +57,10 @@ class CacheReadOnly(CacheError):  # noqa: N818 - says what is the case
     """The file or its folder may not be written."""
 
 
+class CacheClosed(CacheError):  # noqa: N818 - says what is the case
+    """It was asked after it had been closed."""
+
+
 class CacheRefused(CacheError):  # noqa: N818 - says what is the case
     """A record cannot be kept as it is (a number too large, text that is no text)."""
 

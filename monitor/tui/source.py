@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 from monitor.cache.history import ended
 from monitor.cache.reader import Changes, Cursor, Reader
 from monitor.cache.says import Says
-from monitor.cache.schema import CacheError, CacheLocked
+from monitor.cache.schema import CacheClosed, CacheError, CacheLocked
 from monitor.records import Event, Micros, Observation
 from monitor.report.why import Why, why
 from monitor.tui.history import Asked, History, read_history
@@ -36,6 +36,7 @@ class Source:
         self._reader: Reader | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk-cache")
         self._late: Future[object] | None = None
+        self._closed = False
 
     async def changes(self, cursor: Cursor) -> Changes:
         return await self._ask(lambda reader: reader.changes(cursor))
@@ -97,6 +98,9 @@ class Source:
             raise
 
     async def _run(self, work: Callable[[], T]) -> T:
+        # A worker of the desk may still be at a question while the desk is being taken down.
+        if self._closed:
+            raise CacheClosed(f"the cache {self._path} was closed with the desk")
         if self._late is not None and not self._late.done():
             raise CacheLocked(f"the cache {self._path} does not answer")
         future: Future[T] = self._thread.submit(work)
@@ -109,6 +113,9 @@ class Source:
 
     def close(self) -> None:
         """Let the thread close its reader and end, without waiting for one that hangs."""
+        if self._closed:
+            return
+        self._closed = True
         if self._late is None or self._late.done():
             self._thread.submit(self._close_reader)
         self._thread.shutdown(wait=self._late is None or self._late.done())
