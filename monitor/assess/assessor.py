@@ -359,10 +359,7 @@ class Assessor:
             last[watched.row.id] = hosts.last_reached(voices)
             loss = watched.row.loss
             lossy += loss is not None and self._rules.loss <= loss < 1.0
-            newest = watched.main.last if watched.main else None
-            if loss is not None and loss < 1.0 and newest is not None:
-                lost = newest.sent - newest.received
-                bursts[watched.row.id] = Burst(newest.at, newest.sent, lost)
+            bursts.update(_burst(watched))
             for row in voices:
                 if row.kind is Kind.DNS and row.memory is not None and not row.stale:
                     dns_total += row.memory.reached is not None
@@ -371,7 +368,10 @@ class Assessor:
         evidence = hosts.evidence(rows, self._rules.evidence_kept)
         gone = withdrawn(judged.routes)
         tally = Tally(
-            reached, last, lossy, dns_up, dns_total, evidence, withdrawn=gone, bursts=bursts
+            *(reached, last, lossy, dns_up, dns_total, evidence),
+            withdrawn=gone,
+            bursts=bursts,
+            ours=self._own_bursts(),
         )
         silent = [
             hosts.silent_since(hosts.voices(watched.checks))
@@ -390,6 +390,13 @@ class Assessor:
         situation.refresh(judged, self._roster, health, now)
         if before != judged.row:
             self.verdict.add(judged.row)
+
+    def _own_bursts(self) -> dict[str, Burst]:
+        """What our own line loses: the newest bursts of the far controls."""
+        found: dict[str, Burst] = {}
+        for host in self.watchlist.controls("far"):
+            found.update(_burst(self._roster.hosts[host.id]))
+        return found
 
     def _stale_at(self, row: CheckRow) -> Micros:
         good_at = row.memory.good_at if row.memory is not None else 0
@@ -528,3 +535,12 @@ def _prefix(network: Network | None, address: str) -> str:
         return ""
     found = ipaddress.ip_address(address)
     return next(prefix for prefix in network.prefixes if found in ipaddress.ip_network(prefix))
+
+
+def _burst(watched: Watched) -> dict[str, Burst]:
+    """The newest burst of echoes of a host that answers, by its id; empty without one."""
+    newest = watched.main.last if watched.main else None
+    loss = watched.row.loss
+    if newest is None or loss is None or loss >= 1.0:
+        return {}
+    return {watched.row.id: Burst(newest.at, newest.sent, newest.sent - newest.received)}

@@ -55,6 +55,7 @@ class Tally(msgspec.Struct):
     evidence: tuple[Observation, ...] = ()
     withdrawn: bool = False
     bursts: Mapping[str, Burst] = {}
+    ours: Mapping[str, Burst] = {}
 
 
 def fell_at(silent: Sequence[Micros], total: int, rules: Rules) -> Micros:
@@ -68,12 +69,26 @@ def fell_at(silent: Sequence[Micros], total: int, rules: Rules) -> Micros:
     return 0
 
 
-def more_than_chance(bursts: Collection[Burst], rules: Rules) -> bool:
-    """Whether these lost ``loss`` of their packets or more, by the binomial's deviation."""
-    sent = sum(burst.sent for burst in bursts)
-    lost = sum(burst.lost for burst in bursts)
-    deviation = sqrt(rules.loss * (1.0 - rules.loss) * sent)
-    return lost > 0 and lost >= rules.loss * sent + rules.lossy_sigmas * deviation
+def more_than_chance(
+    bursts: Collection[Burst], rules: Rules, ours: Collection[Burst] = ()
+) -> bool:
+    """Whether these lost ``loss`` of their packets or more, by the binomial's deviation.
+
+    What the far controls lose (``ours``) is lost on our own line, before anybody else's: it
+    is expected of these too, with the doubt that so small a sample leaves.
+    """
+    sent, lost = _totals(bursts)
+    sent_ours, lost_ours = _totals(ours)
+    own = lost_ours / sent_ours if sent_ours else 0.0
+    expected = 1.0 - (1.0 - rules.loss) * (1.0 - own)
+    variance = expected * (1.0 - expected) * sent
+    if sent_ours:
+        variance += ((1.0 - rules.loss) * sent) ** 2 * own * (1.0 - own) / sent_ours
+    return lost > 0 and lost >= expected * sent + rules.lossy_sigmas * sqrt(variance)
+
+
+def _totals(bursts: Collection[Burst]) -> tuple[int, int]:
+    return sum(burst.sent for burst in bursts), sum(burst.lost for burst in bursts)
 
 
 class NetworkJudge:
@@ -86,6 +101,7 @@ class NetworkJudge:
             row.memory = NetMemory()
         self._memory: NetMemory = row.memory
         self._bursts: dict[str, list[Burst]] = {}
+        self._ours: dict[str, list[Burst]] = {}
         self.doubt: Micros = 0
         self._doubts_now = False
 
@@ -103,7 +119,8 @@ class NetworkJudge:
         """Our own fault: nothing is known of the network now.  The event, if that is new."""
         memory, row = self._memory, self.row
         self.doubt = 0
-        self._bursts = {}
+        self._bursts.clear()
+        self._ours.clear()
         memory.bad = memory.good = memory.lossy = memory.partial = 0
         memory.bad_since = memory.low_since = memory.well_since = 0
         row.why = why
@@ -205,16 +222,23 @@ class NetworkJudge:
         return self.doubt
 
     def _loses(self, tally: Tally) -> bool:
-        """Whether all of them together lose more than chance would have it."""
-        kept = self._rules.lossy_bursts
-        self._bursts = {host: self._bursts.get(host, [])[-kept:] for host in tally.bursts}
-        for host, burst in tally.bursts.items():
-            if burst not in self._bursts[host][-1:]:
-                self._bursts[host].append(burst)
-        long = [burst for bursts in self._bursts.values() for burst in bursts[-kept:]]
+        """Whether all of them together lose more than chance and our own line would have it."""
+        long = self._keep(self._bursts, tally.bursts)
+        ours = self._keep(self._ours, tally.ours)
         return any(
-            more_than_chance(each, self._rules) for each in (tally.bursts.values(), long)
+            more_than_chance(each, self._rules, ours) for each in (tally.bursts.values(), long)
         )
+
+    def _keep(self, kept: dict[str, list[Burst]], newest: Mapping[str, Burst]) -> list[Burst]:
+        """The newest bursts of each host that still answers, in one list."""
+        for gone in kept.keys() - newest.keys():
+            del kept[gone]
+        for host, burst in newest.items():
+            bursts = kept.setdefault(host, [])
+            if burst not in bursts[-1:]:
+                bursts.append(burst)
+                del bursts[: -self._rules.lossy_bursts]
+        return [burst for bursts in kept.values() for burst in bursts]
 
     def _quiet_since(self, tally: Tally) -> Micros:
         """When the last of the hosts that are silent now was heard."""

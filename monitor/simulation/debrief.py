@@ -24,6 +24,8 @@ _CALM_AFTER_FLAPPING: Final = 60 * MINUTE
 _LOOKING: Final = MINUTE
 # Own faults are judged after the fact: what is said in the minute after them is theirs too.
 _AFTER_OWN: Final = MINUTE
+# Controls must answer again for three rounds of 10 s, then everything is looked at for 60 s.
+_ANEW: Final = 100 * SECOND
 _ALARMS: Final = frozenset((State.DOWN.value, State.UNREACHABLE.value))
 
 
@@ -48,7 +50,8 @@ class Review(msgspec.Struct, frozen=True):
 
 class Debrief(msgspec.Struct, frozen=True):
     """The whole drill.  ``agreement`` is the part of the time, by network, in which the desk
-    said what was true, leaving out what the rules take to confirm each change;
+    said what was true, leaving out what the rules take to confirm each change; during a
+    fault of our own, and until everything has been looked at anew, UNKNOWN is right as well;
     ``false_alarms`` are hosts called down during faults of our own.
     """
 
@@ -70,7 +73,8 @@ def debrief(events: Sequence[Event], truth: Truth) -> Debrief:
         owed = [_owed(*pair) for pair in zip([None, *changes], changes, strict=False)]
         spans = list(zip(changes, ends, owed, strict=True))
         reviews += [_review(change, end, said, wait) for change, end, wait in spans]
-        agreed = sum(_agreed(change, end, said, wait) for change, end, wait in spans)
+        own = truth.own_faults
+        agreed = sum(_agreed(change, end, said, wait, own) for change, end, wait in spans)
         counts = sum(max(0, end - change.at - wait) for change, end, wait in spans)
         agreement[network] = agreed / counts if counts else 1.0
     alarms = tuple(event for event in events if _is_false_alarm(event, truth))
@@ -122,15 +126,23 @@ def _review(
 
 
 def _agreed(
-    change: TruthChange, end: Micros, said: list[tuple[Micros, str]], owed: Micros
+    change: TruthChange,
+    end: Micros,
+    said: list[tuple[Micros, str]],
+    owed: Micros,
+    own: Sequence[tuple[Micros, Micros]],
 ) -> int:
-    """Microseconds up to ``end`` in which the desk, when it had to, said the phase."""
+    """Microseconds up to ``end`` in which the desk, when it had to, said what was right."""
     total = 0
     since = min(end, change.at + owed)
     phase = _phase_at(said, since)
     for when, new in [(w, n) for w, n in said if since < w < end] + [(end, "")]:
         if phase == change.phase.value:
             total += when - since
+        elif phase == Phase.UNKNOWN.value:
+            total += sum(
+                max(0, min(when, until + _ANEW) - max(since, begin)) for begin, until in own
+            )
         since, phase = when, new
     return total
 

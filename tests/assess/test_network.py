@@ -272,3 +272,10 @@ def test_loss_is_more_than_chance_by_two_deviations() -> None:
     assert more_than_chance([Burst(0, 5, 3)], RULES)
     assert not more_than_chance([Burst(0, 5, 1)] * 30, RULES)
     assert more_than_chance([Burst(0, 5, 1), Burst(0, 5, 2)] * 15, RULES)
+
+
+def test_what_our_own_line_loses_is_expected_of_everybody() -> None:
+    theirs = [Burst(0, 5, 2)] * 20
+    assert more_than_chance(theirs, RULES, [Burst(0, 5, 0)] * 9)
+    assert not more_than_chance(theirs, RULES, [Burst(0, 5, 2)] * 9)
+    assert more_than_chance([Burst(0, 5, 4)] * 20, RULES, [Burst(0, 5, 2)] * 9)

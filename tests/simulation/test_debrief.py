@@ -124,7 +124,10 @@ def test_agreement_is_the_share_of_seconds_in_which_both_say_the_same(
 
     owed = [*range(150), *range(2400, 2760), *range(4800, 4950)]
     counts = sorted({*range(6000)} - {*owed})
-    agreed = sum(phase_at(s) == true_at(s) for s in counts)
+    own = range(600, 1300)
+    agreed = sum(
+        phase_at(s) == true_at(s) or (s in own and phase_at(s) == "UNKNOWN") for s in counts
+    )
     assert abs(found.agreement["north"] - agreed / len(counts)) < 1e-9
     assert all(r.delay_s is None or r.delay_s >= 0 for r in found.reviews)
 
