@@ -68,7 +68,7 @@ async def _play(
         drill.watchlist,
         SimProber(world, clock),
         clock,
-        Sink(writer, threaded=False),
+        Sink(writer, clock, threaded=False),
         {},
         pid=os.getpid(),
         tempo=Tempo().at(speed),

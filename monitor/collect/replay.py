@@ -55,7 +55,7 @@ class FastCollector(Collector):
         self._under_way: list[tuple[float, int, Check, str, Observation, float]] = []
         clock = SimClock(self._time, start)
         looker = SimProber(world, clock)
-        sink = Sink(store, threaded=False)
+        sink = Sink(store, clock, threaded=False)
         super().__init__(watchlist, looker, clock, sink, rows, pid=0, tempo=tempo)
         self.clock = clock
         self._looker = looker

@@ -60,7 +60,7 @@ def serve(
                 watchlist,
                 RealProber(clock),
                 clock,
-                Sink(writer),
+                Sink(writer, clock),
                 writer.rows(),
                 pid=os.getpid(),
                 follower=follower,

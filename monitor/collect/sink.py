@@ -13,6 +13,7 @@ from typing import Final, Protocol, TypeVar
 
 from monitor.cache.says import Request
 from monitor.cache.schema import CacheError
+from monitor.clock import Clock
 from monitor.records import Event, Micros, Observation, Row, Verdict, decode_row, encode
 
 BATCH_S: Final = 0.25
@@ -25,7 +26,11 @@ class Store(Protocol):
     """The part of :class:`monitor.cache.writer.Writer` that a sink needs."""
 
     def commit(
-        self, observations: list[Observation], events: list[Event], rows: dict[str, Row]
+        self,
+        observations: list[Observation],
+        events: list[Event],
+        rows: dict[str, Row],
+        at: Micros,
     ) -> list[Event]: ...
 
     def requests(self, after: int) -> list[Request]: ...
@@ -36,8 +41,9 @@ class Store(Protocol):
 class Sink:
     """Buffers what is to be remembered and commits it; ``problem`` says what hinders it."""
 
-    def __init__(self, store: Store, *, threaded: bool = True) -> None:
+    def __init__(self, store: Store, clock: Clock, *, threaded: bool = True) -> None:
         self._store = store
+        self._clock = clock
         self._threaded = threaded
         self._observations: deque[Observation] = deque()
         self._events: list[Event] = []
@@ -86,8 +92,9 @@ class Sink:
             rows = {name: decode_row(name, encode(row)) for name, row in rows.items()}
         self._observations.clear()
         self._events, self._rows = [], {}
+        at = self._clock.wall()
         try:
-            requests = await self._run(observations, events, rows)
+            requests = await self._run(observations, events, rows, at)
         except CacheError as error:
             self.problem = str(error)
             self._observations.extendleft(reversed(observations))
@@ -109,11 +116,15 @@ class Sink:
             return False
 
     async def _run(
-        self, observations: list[Observation], events: list[Event], rows: dict[str, Row]
+        self,
+        observations: list[Observation],
+        events: list[Event],
+        rows: dict[str, Row],
+        at: Micros,
     ) -> list[Request]:
         def work() -> list[Request]:
             if observations or events or rows:
-                self._store.commit(observations, events, rows)
+                self._store.commit(observations, events, rows, at)
             return self._store.requests(self._seen_request)
 
         requests = await self._call(work)

@@ -75,6 +75,7 @@ class Commits(Protocol):
         observations: Sequence[Observation],
         events: Sequence[Event],
         rows: Mapping[str, Row],
+        at: Micros,
     ) -> list[Event]: ...
 
     def requests(self, after: int) -> list[Any]: ...
@@ -100,11 +101,12 @@ class FaultyStore:
         observations: Sequence[Observation],
         events: Sequence[Event],
         rows: Mapping[str, Row],
+        at: Micros,
     ) -> list[Event]:
         if self.slow_s:
             self._wait(self.slow_s)
         self._refuse()
-        return self._store.commit(observations, events, rows)
+        return self._store.commit(observations, events, rows, at)
 
     def requests(self, after: int) -> list[Any]:
         return self._store.requests(after)

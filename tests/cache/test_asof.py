@@ -245,7 +245,7 @@ class Recorded:
         self.events = []
         self.rows = {}
 
-    def commit(self, observations, events, rows, at=None):
+    def commit(self, observations, events, rows, at):
         kept = self.writer.commit(observations, events, rows, at)
         at = moment_of(observations, events, rows, at).at
         now = max(at, self.moments[-1][0] if self.moments else 0)

@@ -69,13 +69,19 @@ class Memory:
         self.events: list[Event] = []
         self.rows: dict[str, Row] = {}
         self.asked: list[Request] = []
+        self.at: Micros = 0
         self.broken = ""
 
     def commit(
-        self, observations: list[Observation], events: list[Event], rows: dict[str, Row]
+        self,
+        observations: list[Observation],
+        events: list[Event],
+        rows: dict[str, Row],
+        at: Micros,
     ) -> list[Event]:
         if self.broken:
             raise CacheError(self.broken)
+        self.at = at
         self.observations += observations
         self.events += events
         self.rows.update(rows)
@@ -112,7 +118,7 @@ class Stage:
         async def main(clock: SimClock) -> None:
             self.clock = clock
             self.prober = Scripted(clock, self.answer)
-            self.sink = Sink(self.store, threaded=False)
+            self.sink = Sink(self.store, clock, threaded=False)
             self.collector = Collector(
                 watchlist,
                 self.prober,

@@ -29,7 +29,7 @@ def with_a_loop(chaos: Chaos) -> Memory:
             chaos.watchlist,
             SimProber(world, clock),
             clock,
-            Sink(store, threaded=False),
+            Sink(store, clock, threaded=False),
             {},
             pid=0,
             tempo=TEMPO,

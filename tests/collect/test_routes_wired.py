@@ -257,7 +257,7 @@ async def test_a_withdrawal_on_the_wire_reaches_the_log() -> None:
             lists(feeds),
             Scripted(clock, lambda check, at: 0.0),  # type: ignore[arg-type]
             clock,
-            Sink(store, threaded=False),
+            Sink(store, clock, threaded=False),
             {},
             pid=1,
             tempo=Tempo(batch_s=0.05),

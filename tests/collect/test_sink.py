@@ -8,9 +8,10 @@ import threading
 import pytest
 
 from monitor.cache.schema import CacheError
+from monitor.clock import RealClock
 from monitor.collect import sink as module
 from monitor.collect.sink import Sink
-from monitor.records import Event, EventKind, Observation, Outcome, Verdict
+from monitor.records import Event, EventKind, HostRow, Observation, Outcome, Verdict
 from tests.collect.conftest import Memory
 
 
@@ -25,7 +26,7 @@ def told(at: int) -> Event:
 def test_what_cannot_be_written_waits_in_order(monkeypatch) -> None:
     monkeypatch.setattr(module, "MAX_OBSERVATIONS", 5)
     store = Memory()
-    sink = Sink(store, threaded=False)
+    sink = Sink(store, RealClock(), threaded=False)
 
     async def run() -> None:
         store.broken = "no space left"
@@ -48,7 +49,7 @@ def test_what_cannot_be_written_waits_in_order(monkeypatch) -> None:
 
 def test_a_writer_thread_is_used_and_nothing_is_committed_twice() -> None:
     store = Memory()
-    sink = Sink(store)
+    sink = Sink(store, RealClock())
 
     async def run() -> None:
         sink.put(Verdict(events=[told(1)]), seen(1))
@@ -59,18 +60,27 @@ def test_a_writer_thread_is_used_and_nothing_is_committed_twice() -> None:
     assert len(store.events) == len(store.observations) == 1
 
 
+async def test_a_batch_is_remembered_under_the_clock_and_not_under_what_is_in_it() -> None:
+    store, clock = Memory(), RealClock()
+    sink = Sink(store, clock)
+    before = clock.wall()
+    sink.put(Verdict(rows={"host:a": HostRow("a", "a", since=1)}))
+    await sink.flush()
+    assert before <= store.at <= clock.wall()
+
+
 async def test_a_flush_that_is_cancelled_loses_nothing_and_writes_nothing_twice() -> None:
     held = threading.Event()
 
     class Slow(Memory):
-        def commit(self, observations, events, rows):
+        def commit(self, observations, events, rows, at):
             if not held.is_set():
                 assert held.wait(10)
                 raise CacheError("no space left")
-            return super().commit(observations, events, rows)
+            return super().commit(observations, events, rows, at)
 
     store = Slow()
-    sink = Sink(store)
+    sink = Sink(store, RealClock())
     sink.put(Verdict(events=[told(1)]), seen(1))
     first = asyncio.create_task(sink.flush())
     await asyncio.sleep(0)

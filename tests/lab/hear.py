@@ -18,8 +18,8 @@ from .plan import AS, FEED
 class Aloud:
     """A store that says each event as it is written."""
 
-    def commit(self, observations, events, rows):
-        del observations, rows
+    def commit(self, observations, events, rows, at):
+        del observations, rows, at
         for event in events:
             print(msgspec.json.encode(event).decode(), flush=True)
         return events
@@ -42,7 +42,7 @@ async def hear(prefix):
         watchlist,
         RealProber(clock),
         clock,
-        Sink(Aloud(), threaded=False),
+        Sink(Aloud(), clock, threaded=False),
         {},
         pid=0,
         tempo=Tempo(batch_s=0.1),

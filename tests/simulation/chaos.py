@@ -321,8 +321,9 @@ class Watched:
         observations: Sequence[Observation],
         events: Sequence[Event],
         rows: Mapping[str, Row],
+        at: Micros,
     ) -> list[Event]:
-        kept = self._store.commit(observations, events, rows)
+        kept = self._store.commit(observations, events, rows, at)
         self._ran.committed += len(observations)
         self._ran.keys.update((seen.check, seen.at) for seen in observations)
         self._ran.commits.append({name: msgspec.structs.replace(r) for name, r in rows.items()})
@@ -415,7 +416,7 @@ class _Stage:
         assert isinstance(loop, SimLoop)
         writer = Writer(self.cache)
         self.store = FaultyStore(Watched(writer, self.ran), loop.stall)
-        sink = Sink(self.store, threaded=self.chaos.threaded)
+        sink = Sink(self.store, self.clock, threaded=self.chaos.threaded)
         chaos = self.chaos
         prober = Counted(
             FaultyProber(

@@ -38,7 +38,7 @@ def play(drill: Drill, cache: Path, since: Micros = 0, until: Micros = 0) -> lis
 
 async def _play(drill: Drill, clock: SimClock, writer: Writer, end: Micros) -> None:
     world = drill.world()
-    sink = Sink(writer, threaded=False)
+    sink = Sink(writer, clock, threaded=False)
     prober = SimProber(world, clock)
     collector = Collector(drill.watchlist, prober, clock, sink, {}, pid=1, tempo=_TEMPO)
     task = asyncio.create_task(collector.run(), name="collector")

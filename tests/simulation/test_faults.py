@@ -60,7 +60,7 @@ class Kept:
     def __init__(self) -> None:
         self.commits = 0
 
-    def commit(self, observations, events, rows):
+    def commit(self, observations, events, rows, at):
         self.commits += 1
         return list(events)
 
@@ -74,10 +74,10 @@ class Kept:
 def test_a_store_refuses_as_long_as_it_is_told_to() -> None:
     kept = Kept()
     store = FaultyStore(kept, lambda _seconds: None)
-    assert store.commit([], [], {}) == []
+    assert store.commit([], [], {}, 0) == []
     store.trouble = OSError("full")
     with pytest.raises(OSError, match="full"):
-        store.commit([], [], {})
+        store.commit([], [], {}, 0)
     with pytest.raises(OSError, match="full"):
         store.maintain(0)
     assert store.requests(4) == [4]
@@ -92,7 +92,7 @@ def test_a_slow_store_holds_up_the_loop_it_runs_on() -> None:
         assert isinstance(loop, SimLoop)
         store = FaultyStore(Kept(), loop.stall)
         store.slow_s = 2.5
-        store.commit([], [], {})
+        store.commit([], [], {}, 0)
         return clock.monotonic()
 
     assert run(main, NOON).result == 2.5
