@@ -145,11 +145,12 @@ class RollUp:
         self._db = db
         self._rolled = rolled
         self._left: list[int] = []
-        self._done: Micros = 0
+        # Up to when, and up to which check, nothing is left to be rolled up.
+        self._done: tuple[Micros, int] = (0, 0)
 
     def clear(self) -> None:
         self._left.clear()
-        self._done = 0
+        self._done = (0, 0)
         self._rolled.clear()
 
     def slice(self, now: Micros, runs: int) -> bool:
@@ -158,7 +159,8 @@ class RollUp:
             return True
         target = (now - GRACE) // FIVE * FIVE
         if not self._left:
-            if target == self._done:
+            newest = self._db.execute("SELECT max(no) FROM checks").fetchall()[0][0] or 0
+            if (target, newest) == self._done:
                 return False
             self._left = [
                 no
@@ -166,7 +168,7 @@ class RollUp:
                 if self._rolled.of(no) < target
             ]
             if not self._left:
-                self._done = target
+                self._done = (target, newest)
                 return False
         read = 0
         with transaction(self._db):

@@ -105,6 +105,15 @@ def test_a_slot_waits_for_its_last_runs(path, opened):
     assert slots(path, "hours") == []
 
 
+def test_a_check_that_is_new_is_not_passed_over_because_the_others_are_done(path, opened):
+    writer = opened(Writer(path))
+    writer.commit([ran(NOON)], [], {})
+    finish(writer, NOON + HOUR)
+    writer.commit([ran(NOON, check="b/icmp")], [], {})
+    finish(writer, NOON + HOUR + MINUTE - 1)
+    assert len(slots(path, "fives", "b/icmp")) == 1
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.dictionaries(
