@@ -14,6 +14,7 @@ from monitor.cache import codec
 from monitor.cache import series as plots
 from monitor.cache.asof import AsOf
 from monitor.cache.schema import CacheError, open_reading, side_files, speaking_of
+from monitor.cache.sights import SightBucket, sights
 from monitor.records import Event, EventKind, Micros, Observation, Row
 
 T = TypeVar("T")
@@ -28,6 +29,19 @@ _BEHIND: Final = (
     "SELECT c.id FROM traces AS t JOIN checks AS c ON c.no = t.check_no WHERE EXISTS ("
     "SELECT 1 FROM hops AS h WHERE h.check_no = t.check_no AND h.at = t.at"
     " AND h.address = (SELECT no FROM words WHERE word = ?))"
+)
+# The latest trace that had ended by then.
+_BEHIND_THEN: Final = (
+    "SELECT c.id FROM traces AS t JOIN checks AS c ON c.no = t.check_no WHERE EXISTS ("
+    "SELECT 1 FROM hops AS h WHERE h.check_no = t.check_no AND h.at = (SELECT o.at"
+    " FROM observations AS o WHERE o.check_no = t.check_no AND o.at <= ?2 AND o.facts NOT NULL"
+    " AND o.at + CAST(o.took_ms * 1000 AS INTEGER) <= ?2 ORDER BY o.at DESC LIMIT 1)"
+    " AND h.address = (SELECT no FROM words WHERE word = ?1))"
+)
+_TRACES: Final = (
+    "SELECT at FROM observations WHERE check_no = (SELECT no FROM checks WHERE id = ?1)"
+    " AND at <= ?2 AND at + CAST(took_ms * 1000 AS INTEGER) <= ?2 AND facts NOT NULL"
+    " ORDER BY at"
 )
 _NEWS: Final = {
     False: "SELECT at FROM events WHERE at < ? AND hard = 1 AND quiet = 0"
@@ -277,11 +291,36 @@ class Reader:
         with self._reading(db):
             return plots.phases(db, network, since, until)
 
-    def hosts_behind(self, hop: str) -> list[str]:
-        """Ids of the hosts whose latest trace, of any of their checks, passes ``hop``."""
+    def sights(
+        self, prefix: str, since: Micros, until: Micros, buckets: int
+    ) -> list[SightBucket]:
+        """How a watched prefix was seen: ``buckets`` of equal width, oldest first.
+
+        Nothing from ``until`` on is in it.  Raises ValueError for an empty span.
+        """
+        edges = plots.edges_of(since, until, buckets)
+        db = self._ready()
+        with self._reading(db):
+            return sights(db, prefix, edges, plots.gaps(db, since, until))
+
+    def trace_times(self, check: str, until: Micros) -> list[Micros]:
+        """When the raw traces of a check were begun that had ended by ``until``, oldest
+        first.
+        """
         db = self._ready()
         with speaking_of(self._path):
-            found = db.execute(_BEHIND, (hop,)).fetchall()
+            return [int(at) for (at,) in db.execute(_TRACES, (check, until))]
+
+    def hosts_behind(self, hop: str, at: Micros | None = None) -> list[str]:
+        """Ids of the hosts whose latest trace, of any of their checks, passes ``hop``; with
+        ``at`` the latest that had ended by then.
+        """
+        db = self._ready()
+        with speaking_of(self._path):
+            if at is None:
+                found = db.execute(_BEHIND, (hop,)).fetchall()
+            else:
+                found = db.execute(_BEHIND_THEN, (hop, at)).fetchall()
         return sorted({str(check).partition("/")[0] for (check,) in found})
 
     def size(self) -> int:

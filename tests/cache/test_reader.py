@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from monitor.cache.reader import Cursor, Reader
@@ -200,6 +201,22 @@ def test_hosts_behind_a_hop_by_their_latest_trace(writer, reader):
     assert reader.hosts_behind("192.0.2.3") == ["a", "b"]
     assert reader.hosts_behind("192.0.2.1") == ["a", "b"]
     assert reader.hosts_behind("") == []
+    assert reader.hosts_behind("192.0.2.2", at=1) == ["a", "c"]
+    assert reader.hosts_behind("192.0.2.2", at=3) == ["a", "c"]
+    assert reader.hosts_behind("192.0.2.3", at=4) == ["b"]
+    assert reader.hosts_behind("192.0.2.3", at=5) == ["a", "b"]
+    assert reader.hosts_behind("192.0.2.1", at=0) == []
+
+
+def test_the_times_of_traces_that_were_over_by_then(writer, reader):
+    slow = msgspec.structs.replace(trace("a/trace", 8_000, "192.0.2.1"), took_ms=5.0)
+    failed = seen("a/trace", 9_000, facts=None)
+    runs = [trace("a/trace", at, "192.0.2.1") for at in (1_000, 3_000, 20_000)]
+    writer.commit([*runs, slow, failed, trace("b/trace", 2_000)], [], {})
+    assert reader.trace_times("a/trace", 20_000) == [1_000, 3_000, 8_000, 20_000]
+    assert reader.trace_times("a/trace", 12_999) == [1_000, 3_000]
+    assert reader.trace_times("a/trace", 999) == []
+    assert reader.trace_times("nobody/trace", 20_000) == []
 
 
 def test_reading_goes_on_when_the_collector_has_gone(path, opened):
