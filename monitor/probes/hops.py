@@ -77,6 +77,17 @@ class Trail:
         return self._first(lambda answer: answer.refused is not Reason.NONE)
 
     @property
+    def barred(self) -> Reason:
+        """Why the path ends at a router that refuses; NONE where none does."""
+        refused = self.refused
+        if self.reached is not None or refused is None:
+            return Reason.NONE
+        return self._refusal(refused).refused
+
+    def _refusal(self, ttl: int) -> Answer:
+        return next(each for each in self.answers(ttl) if each.refused is not Reason.NONE)
+
+    @property
     def end(self) -> int | None:
         """The TTL at which there is nothing more to ask."""
         return self.refused if self.reached is None else self.reached
@@ -185,11 +196,7 @@ class Trail:
         if self.reached is not None:
             return Ending(Outcome.OK)
         if self.refused is not None:
-            said = next(
-                answer
-                for answer in self.answers(self.refused)
-                if answer.refused is not Reason.NONE
-            )
+            said = self._refusal(self.refused)
             return Ending(Outcome.FAIL, said.refused, said.source)
         loop = self.loop()
         if loop:

@@ -11,7 +11,7 @@ from monitor.probes.flows import Answer, Flow, Shot
 from monitor.probes.hops import Trail
 from monitor.probes.turns import Turns, place
 from monitor.probes.window import Window, limited
-from monitor.records import Hop, HopWindow
+from monitor.records import Hop, HopWindow, Reason
 
 # An answer may come after the round that asked: a shot so young is not lost yet.
 _LATE_S: Final = 1.0
@@ -30,9 +30,10 @@ class Place(NamedTuple):
 class KnownPath:
     """The path of one flow: its length, who answered at each TTL, and the windows.
 
-    ``length`` is the TTL at which the target answers, 0 while that is not known; ``method``
-    the way of looking that reached it; ``failing`` counts rounds in a row that did not
-    reach it; ``slowest_ms`` is about the longest an answer lately took.
+    ``length`` is the TTL at which the target answers, 0 while that is not known;
+    ``refused`` the first at which a router refuses to go on, 0 while none does; ``method``
+    the way of looking that reached the target; ``failing`` counts rounds in a row that did
+    not reach it; ``slowest_ms`` is about the longest an answer lately took.
     """
 
     def __init__(self, who: str, start: str) -> None:
@@ -41,6 +42,7 @@ class KnownPath:
         """
         self.who = who
         self.length = 0
+        self.refused = 0
         self.method = ""
         self.failing = 0
         self.doubts = 0
@@ -54,6 +56,11 @@ class KnownPath:
         self._windows: dict[int, Window] = {}
         self._target = Window()
         self._late: list[tuple[int, Shot]] = []
+
+    @property
+    def end(self) -> int:
+        """The TTL at which the path ended last, 0 where it ends in silence."""
+        return self.refused or self.length
 
     @property
     def unknown(self) -> bool:
@@ -105,9 +112,10 @@ class KnownPath:
         self._take(shots, trail, turns)
         if reached is not None:
             self._cut(reached)
-            self.length, self.failing = reached, 0
+            self.length, self.failing, self.refused = reached, 0, 0
         else:
             self.failing += 1
+            self._note_refusal(trail)
         for each in shots:
             self._count_or_wait(each)
         self._move_on()
@@ -142,6 +150,15 @@ class KnownPath:
                 del kept[ttl]
         self._windows.pop(reached, None)
 
+    def _note_refusal(self, trail: Trail) -> None:
+        """One who refuses does so at every TTL beyond: only the first is where it stands."""
+        if trail.refused is not None:
+            self.refused = trail.refused
+            for ttl in [each for each in self._known if each > trail.refused]:
+                del self._known[ttl]
+        elif trail.answers(self.refused):
+            self.refused = 0
+
     def _count_or_wait(self, shot: Shot) -> None:
         young = time.monotonic_ns() - shot.sent_mono < _LATE_S * 1e9
         if shot.answer is None and young and self.flow is not None:
@@ -163,6 +180,8 @@ class KnownPath:
                 self._target.add(number, answer.rtt_ms, answer.source)
         elif answer is not None:
             self._window(ttl).add(number, answer.rtt_ms, answer.source)
+            if answer.refused is not Reason.NONE and ttl == self.end:
+                self._target.add(number, None)
         elif ttl == self.length:
             self._target.add(number, None)
         elif ttl < self.length or ttl <= max(self._known, default=0):
@@ -183,7 +202,7 @@ class KnownPath:
         self._windows.clear()
         self._target = Window()
         self._late.clear()
-        self.length = 0
+        self.length = self.refused = 0
 
     def _hops(self, trail: Trail, turns: Turns) -> tuple[Hop, ...]:
         hops = trail.hops(self._known)

@@ -128,24 +128,36 @@ class Round:
 
     def _ended(self) -> bool:
         """Whether another way of looking could tell nothing more."""
-        return self.trail.end is not None or bool(self.trail.loop()) or not self.in_time
+        end = self.trail.end is not None and not self._barred()
+        return end or bool(self.trail.loop()) or not self.in_time
+
+    def _barred(self) -> bool:
+        """Whether a filter ends the path: it may let another kind of packet pass."""
+        return self.trail.barred is Reason.PROHIBITED
 
     # --- one way of looking --------------------------------------------------------------
 
     async def _follow(self, flow: Flow) -> None:
         if self.trail.sent:
             await self._again(flow)
-        elif self._path.length:
-            await self._known(flow, min(self._path.length, self._plan.max_ttl))
+        elif self._path.end:
+            await self._known(flow, min(self._path.end, self._plan.max_ttl))
         else:
             await self._explore(flow, 1, _AHEAD)
 
     async def _again(self, flow: Flow) -> None:
-        """Another way of looking: from behind the last answer to the end of the path."""
-        trail = self.trail
-        direct = await self._direct(flow) if flow.serial else None
-        if flow.serial and direct is None:
+        """Another way of looking: from behind the last answer to the end of the path.
+
+        Behind a filter only where the target answers it: then that is the path from here.
+        """
+        barred = self._barred()
+        alone = flow.serial or barred
+        direct = await self._direct(flow) if alone else None
+        if alone and direct is None:
             return
+        if barred:
+            self.trail = Trail()
+        trail = self.trail
         self._tried.clear()
         await self._explore(flow, trail.last + 1, trail.last + SILENT_RUN, tries=1)
         if direct is not None and trail.reached is None:
@@ -171,7 +183,8 @@ class Round:
         if self.trail.end is None:
             tries = _TRIES if path.failing < _THOROUGH else 1
             await self._explore(flow, 1, length, tries)
-            self._doubt(length)
+            if length == path.length:
+                self._doubt(length)
             return
         path.doubts = 0
         if any(path.is_new(shot) for shot in self.trail.shots(flow.method)):
@@ -216,7 +229,7 @@ class Round:
     def _granted(self, ttl: int) -> bool:
         """Whether ``ttl`` may be asked out of turn; what is unknown must be asked anyway."""
         now, path = self._clock.monotonic(), self._path
-        if ttl == path.length or (path.unknown and not self._tried[ttl]):
+        if ttl == path.end or (path.unknown and not self._tried[ttl]):
             return True
         hop = path.hop(ttl, self._turns)
         return not hop.known or self._turns.may_urgently(hop.name, path.who, now)

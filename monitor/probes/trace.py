@@ -1,8 +1,12 @@
 """Traces: which routers a packet passes on its way, and where it ends.
 
 The way of looking is ICMP where ping sockets are permitted, else UDP, else TCP; a target
-that is silent to one is asked with the next.  What one run learns of a path is known to the
-next: a run is a round (:mod:`monitor.probes.rounds`), and its facts carry the last hundred.
+that is silent to one is asked with the next, and so is one behind a router that prohibits
+the way (``!X`` of traceroute and mtr, which end there: a filter may mean one kind of packet
+only).  Where nothing passes, the path ends at the router that said so, as theirs does.
+
+What one run learns of a path is known to the next: a run is a round
+(:mod:`monitor.probes.rounds`), and its facts carry the last hundred.
 """
 
 from __future__ import annotations

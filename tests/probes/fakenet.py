@@ -65,6 +65,7 @@ class Router:
     quote: int | None = None  # bytes quoted, all if None
     labels: tuple[int, ...] = ()
     refuse: tuple[int, int] | None = None  # answers everything with this type and code
+    passes: int | None = None  # the protocol it does not refuse
 
 
 @dataclass
@@ -195,14 +196,15 @@ def _answers(host, packet):
     host.asked.set()
     expired = (11, 0) if packet.version == 4 else (3, 0)
     for away, router in enumerate(host.routers, 1):
-        if router.refuse is None and away < packet.ttl:
+        refuses = router.refuse is not None and packet.protocol != router.passes
+        if not refuses and away < packet.ttl:
             continue
         if router.deaf:
             router.deaf -= 1
             return []
         if router.silent:
             return []
-        return [error(router, packet, *(router.refuse or expired), ttl=64 - away)]
+        return [error(router, packet, *(router.refuse if refuses else expired), ttl=64 - away)]
     out = list(host.liar(packet)) if host.liar else []
     return out + _from_host(host, packet)
 

@@ -185,6 +185,40 @@ async def test_a_break_is_located_in_one_round_and_its_end_is_seen(rounds):
     assert (back.outcome, path(back)) == (Outcome.OK, [*routers, TARGET])
 
 
+async def test_a_refusal_that_comes_stays_where_it_is_until_it_ends(rounds):
+    routers = ROUTERS[TARGET][:4]
+    async with internet() as net:
+        host = net.host(TARGET, routers)
+        await rounds(check(TARGET), 2)
+        host.routers[1] = Router(routers[1], refuse=(3, 1))
+        refused = [await rounds(check(TARGET, timeout=1.0)) for _ in range(8)]
+        host.routers = [Router(each) for each in routers]
+        back = await rounds(check(TARGET))
+    for seen in refused[1:]:
+        assert (seen.reason, seen.said_by) == (Reason.HOST_UNREACHABLE, routers[1])
+        assert path(seen) == routers[:2]
+    assert refused[-1].facts.target.received == 2
+    assert refused[-1].facts.target.sent > 8
+    assert (back.outcome, path(back)) == (Outcome.OK, [*routers, TARGET])
+
+
+async def test_a_filter_for_one_kind_of_packet_is_passed_by_another(rounds):
+    routers = ROUTERS[TARGET][:3]
+    async with internet() as net:
+        host = net.host(TARGET, routers)
+        await rounds(check(TARGET), 2)
+        host.routers[1] = Router(routers[1], refuse=(3, 13), passes=UDP)
+        other = await rounds(check(TARGET), 2)
+        by_icmp = await rounds(check(TARGET, "icmp"))
+        host.routers[1].passes = None
+        shut = await rounds(check(TARGET, timeout=1.0), 2)
+    assert (other.outcome, other.facts.method) == (Outcome.OK, "udp")
+    assert path(other) == [*routers, TARGET]
+    for seen in (by_icmp, shut):
+        assert (seen.reason, seen.said_by) == (Reason.PROHIBITED, routers[1])
+        assert path(seen) == routers[:2]
+
+
 async def test_the_way_that_reached_is_asked_first_next_time(rounds):
     async with internet() as net:
         host = net.host(TARGET, ROUTERS[TARGET][:3], icmp=False)
