@@ -12,6 +12,8 @@ from .plan import (
     MANAGEMENT,
     PLAIN,
     ROUTERS,
+    SIX,
+    SIX_ROUTES,
     WIRES,
     interface,
 )
@@ -19,6 +21,7 @@ from .wires import offloads_off
 
 EVERY = (*ROUTERS, *HOSTS, "wire")
 _IPV4 = Path("/proc/sys/net/ipv4")
+_IPV6 = Path("/proc/sys/net/ipv6")
 _ROUTER_SYSCTLS = {
     "ip_forward": "1",
     # Policy 3 hashes the packet's own fields (addresses, protocol, ports); policy 1 reuses a
@@ -30,6 +33,7 @@ _ROUTER_SYSCTLS = {
     "icmp_msgs_per_sec": "10000",
     "conf/all/rp_filter": "0",
 }
+_ROUTER_SYSCTLS_SIX = {"conf/all/forwarding": "1", "icmp/ratelimit": "0"}
 
 
 def own_run_and_resolver():
@@ -80,17 +84,35 @@ def addresses():
         commands[router] += [f"addr add 100.64.0.{last}/24 dev mgmt", "link set mgmt up"]
     for name, gateway in GATEWAYS.items():
         commands[name].append(f"route add default via {gateway}")
+    six = _six()
     for name in EVERY:
         sh(["ip", "-n", name, "-batch", "-"], given="\n".join(commands[name]) + "\n")
         with Namespace(namespace_path(name)):
             _sysctls(name)
+        # A kernel without IPv6 has the rest of the lab.
+        if name in six and _IPV6.exists():
+            sh(["ip", "-6", "-n", name, "-batch", "-"], given="\n".join(six[name]) + "\n")
+
+
+def _six():
+    """The commands of IPv6: addresses first, then the routes over them."""
+    commands = {}
+    for link, addresses in SIX.items():
+        a, _, b, _ = WIRES[link]
+        for name, address in zip((a, b), addresses, strict=True):
+            device = interface(link, name)
+            commands.setdefault(name, []).append(f"addr add {address}/64 dev {device} nodad")
+    for name, routes in SIX_ROUTES.items():
+        commands[name] += [f"route add {to} via {gateway}" for to, gateway in routes]
+    return commands
 
 
 def _sysctls(name):
     if name in ROUTERS:
-        for key, value in _ROUTER_SYSCTLS.items():
-            with contextlib.suppress(OSError):
-                (_IPV4 / key).write_text(value)
+        for base, wanted in ((_IPV4, _ROUTER_SYSCTLS), (_IPV6, _ROUTER_SYSCTLS_SIX)):
+            for key, value in wanted.items():
+                with contextlib.suppress(OSError):
+                    (base / key).write_text(value)
     for value in ("0 2147483647", "0 0"):  # only group 0 is mapped in a rootless lab
         try:
             (_IPV4 / "ping_group_range").write_text(value)

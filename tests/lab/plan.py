@@ -1,4 +1,4 @@
-"""Who is connected to whom: only ranges of RFC 2544, RFC 5737 and RFC 6598 are used.
+"""Who is connected to whom: only ranges of RFC 2544, 3849, 5737 and 6598 are used.
 
 desk - isp AS64500 - {t1 AS4837, t2 AS20485} - border AS131279 - web, far, dns; and an
 outside hoster AS64510 behind both transits.
@@ -61,6 +61,20 @@ GATEWAYS = {
     "dns": "198.18.177.1",
     "far": "198.18.179.1",
 }
+# IPv6 has one way, by static routes through t1: link: the addresses at both ends.
+SIX = {
+    "desk-isp": ("2001:db8:0:1::10", "2001:db8:0:1::1"),
+    "isp-t1": ("2001:db8:0:2::a", "2001:db8:0:2::b"),
+    "t1-bdr": ("2001:db8:0:3::a", "2001:db8:0:3::b"),
+    "bdr-far": ("2001:db8:0:4::1", "2001:db8:0:4::80"),
+}
+SIX_ROUTES = {
+    "desk": (("default", SIX["desk-isp"][1]),),
+    "isp": (("default", SIX["isp-t1"][1]),),
+    "t1": (("default", SIX["t1-bdr"][1]), ("2001:db8:0:1::/64", SIX["isp-t1"][0])),
+    "bdr": (("default", SIX["t1-bdr"][0]),),
+    "far": (("default", SIX["bdr-far"][0]),),
+}
 SESSIONS = (
     ("isp", "t1"),
     ("isp", "t2"),
@@ -81,6 +95,7 @@ SITES = {
 }
 PLACES = {"home": "198.18.176.80", "far": "198.18.179.80", "out": "198.51.100.80"}
 DESK, FAR, RESOLVER = "203.0.113.10", "198.18.179.80", "198.19.48.53"
+FAR_SIX = SIX["bdr-far"][1]
 FEED = ("198.19.48.80", 8080)
 
 

@@ -15,12 +15,13 @@ from monitor.assess.path import PathJudge
 from monitor.records import Observation, PathState, Reason
 from monitor.watchlist.model import Network
 
-from .plan import AS, FAR
+from .plan import AS, FAR, FAR_SIX, SIX
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
 
 ISP, T1, BORDER_T1 = "203.0.113.1", "198.19.16.1", "198.19.17.1"
 PATH = [ISP, T1, BORDER_T1, FAR]
+PATH_SIX = [*(SIX[link][1] for link in ("desk-isp", "isp-t1", "t1-bdr")), FAR_SIX]
 WEB = [f"198.18.176.{last}" for last in range(82, 122)]
 LIMIT = "/proc/sys/net/ipv4/icmp_ratelimit"
 NETWORKS = [
@@ -44,21 +45,22 @@ def path(seen):
     return [hop.address for hop in seen.facts.hops]
 
 
-def mtr(lab, *options):
+def mtr(lab, *options, to=FAR):
     if shutil.which("mtr") is None:
         pytest.skip("not installed: mtr-tiny")
-    said = json.loads(lab("exec", "desk", "mtr", "--json", "-n", *options, FAR))
+    said = json.loads(lab("exec", "desk", "mtr", "--json", "-n", *options, to))
     return said["report"]["hubs"]
 
 
-def test_the_hops_are_those_of_mtr_and_traceroute(lab):
+@pytest.mark.parametrize(("to", "way"), [(FAR, PATH), (FAR_SIX, PATH_SIX)])
+def test_the_hops_are_those_of_mtr_and_traceroute(lab, to, way):
     if shutil.which("traceroute") is None:
         pytest.skip("not installed: traceroute")
-    routed = lab("exec", "desk", "traceroute", "-n", "-I", "-q", "1", FAR).splitlines()[1:]
-    ours = walk(lab, [FAR], 2)[-1]
-    assert path(ours) == PATH
-    assert [hub["host"] for hub in mtr(lab, "-c", "1", "-G", "1")] == PATH
-    assert [line.split()[1] for line in routed] == PATH
+    routed = lab("exec", "desk", "traceroute", "-n", "-I", "-q", "1", to).splitlines()[1:]
+    ours = walk(lab, [to], 2)[-1]
+    assert path(ours) == way
+    assert [hub["host"] for hub in mtr(lab, "-c", "1", "-G", "1", to=to)] == way
+    assert [line.split()[1] for line in routed] == way
 
 
 def test_loss_and_times_agree_with_mtr_at_the_same_time(lab):
