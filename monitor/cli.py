@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import drill, memory, path, why
-from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache, moment
+from monitor.commands import desk, drill, memory, path, why
+from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
-    from monitor.records import CollectorRow
     from monitor.watchlist.bundled import Source
     from monitor.watchlist.model import Watchlist
 
@@ -27,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"watchdesk {__version__}")
     _shared(top)
-    _desk_options(top)
+    desk.add(top)
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     add = commands.add_parser
     check = add("check", help="look at everything once and print what was found")
@@ -77,16 +76,6 @@ def _shared(command: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         metavar="FILE",
         help="the state cache (default: the platform's state folder)",
-    )
-
-
-def _desk_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--theme", metavar="NAME", help="theme to start with")
-    command.add_argument("--ascii", action="store_true", help="draw with ASCII only")
-    command.add_argument(
-        "--at",
-        metavar="TIME",
-        help="open as of a moment, e.g. 2014-12-22T16:20; reads only, starts no collector",
     )
 
 
@@ -176,74 +165,6 @@ def _collect(options: argparse.Namespace) -> int:
     return 0
 
 
-def _desk(options: argparse.Namespace) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise Refused(
-            "the desk needs a terminal; use 'watchdesk check' for one look"
-            " or 'watchdesk collect' to keep collecting"
-        )
-    if options.at:
-        return _desk_at(options)
-    from monitor.collect import launch
-    from monitor.tui.app import run_desk
-
-    if options.watchlist is not None:
-        _open(options.watchlist)
-    try:
-        launch.ensure_collector(options.cache, options.watchlist)
-    except launch.NotStarted as error:
-        raise Refused(str(error)) from error
-    if options.watchlist is not None and (row := _collector_row(options.cache)) is not None:
-        _same_watchlist(options.watchlist, row)
-    presence = launch.Presence(options.cache)
-    code = run_desk(
-        options.cache, config_dir=config_dir(), theme=options.theme, ascii_only=options.ascii
-    )
-    # Only an orderly end says that nobody wants the data any more.
-    row = _collector_row(options.cache) if code == 0 else None
-    presence.leave(stop_collector=row is not None and row.by_desk)
-    return code
-
-
-def _desk_at(options: argparse.Namespace) -> int:
-    """The desk on a cache as it lies there: nobody has to be collecting into it."""
-    from monitor.cache.reader import Reader
-    from monitor.tui.app import run_desk
-
-    at = moment(options.at)
-    # A cache that cannot be read is one sentence here, before the screen is taken.
-    Reader(options.cache).close()
-    return run_desk(
-        options.cache,
-        config_dir=config_dir(),
-        theme=options.theme,
-        ascii_only=options.ascii,
-        quit_says="this desk only reads: no collector was started",
-        at=at,
-    )
-
-
-def _collector_row(cache: Path) -> CollectorRow | None:
-    from monitor.cache.reader import Reader
-    from monitor.records import CollectorRow
-
-    reader = Reader(cache)
-    try:
-        row = reader.row("collector")
-    finally:
-        reader.close()
-    return row if isinstance(row, CollectorRow) else None
-
-
-def _same_watchlist(asked: str, running: CollectorRow) -> None:
-    watchlist, _ = _open(asked)
-    if watchlist.name != running.watchlist:
-        raise Refused(
-            f"the running collector watches {running.watchlist}, not {watchlist.name}; stop it"
-            " with 'watchdesk collect --stop', or give this desk its own cache with --cache"
-        )
-
-
 def _validate(options: argparse.Namespace) -> int:
     from monitor.watchlist.describe import summary
 
@@ -270,7 +191,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 _COMMANDS = {
-    "desk": _desk,
+    "desk": desk.run,
     "check": _check,
     "collect": _collect,
     "drill": drill.run,

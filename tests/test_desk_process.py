@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from monitor.cache.lock import CollectorLock
+from monitor.cache.writer import Writer
+from monitor.records import State
+from tests.cache.samples import host
+from tests.cache.test_disk import namespace
 from tests.conftest import Program
 from tests.terminal import Terminal
-from tests.test_cli import row, until, watchlist
+from tests.test_cli import events, row, state, until, watchlist
 
 
 @pytest.fixture
@@ -26,9 +33,10 @@ def open_desk(program: Program, tmp_path: Path, server):
     path = watchlist(tmp_path, server.getsockname()[1])
     opened: list[Terminal] = []
 
-    def desk(*arguments: str) -> Terminal:
-        command = program.command("-w", path, "--cache", program.cache, *arguments)
-        terminal = Terminal(command, program.env)
+    def desk(*arguments: str, watched: bool = True, inside: Sequence[str] = ()) -> Terminal:
+        wanted = ("-w", path) if watched else ()
+        command = program.command(*wanted, "--cache", program.cache, *arguments)
+        terminal = Terminal([*inside, *command], program.env)
         opened.append(terminal)
         return terminal
 
@@ -85,6 +93,70 @@ def test_the_last_desk_to_go_takes_its_collector_along(program: Program, open_de
     assert CollectorLock.holder(program.cache) is not None
     second.press("q")
     assert second.wait() == 0
+    assert CollectorLock.holder(program.cache) is None
+
+
+def test_a_collector_that_is_killed_is_replaced_once_however_many_desks_are_open(
+    program: Program, open_desk
+) -> None:
+    first = open_desk()
+    first.until("UP")
+    second = open_desk()
+    second.until("UP")
+    killed = CollectorLock.holder(program.cache)
+    assert killed is not None
+    os.kill(killed.pid, signal.SIGKILL)
+    first.until("ended without notice: nobody looked")
+    second.until("ended without notice: nobody looked")
+    now = CollectorLock.holder(program.cache)
+    assert now is not None
+    assert now != killed
+    for desk in (first, second):
+        desk.press("q")
+        assert desk.wait() == 0
+    assert CollectorLock.holder(program.cache) is None
+    starts = [event for event in events(program) if "collector started" in event.text]
+    assert len(starts) == 2
+
+
+def test_a_cache_without_its_write_bit_is_only_read(program: Program, open_desk) -> None:
+    with closing(Writer(program.cache)) as writer:
+        writer.commit([], [], {"host:alpha": host()})
+    program.cache.chmod(0o400)
+    before = program.cache.read_bytes()
+    desk = open_desk(watched=False)
+    desk.until("READ ONLY viewer")
+    desk.until("Alpha")
+    desk.press("r")
+    desk.until("not asked: this desk only reads")
+    desk.press("q")
+    assert desk.wait() == 0
+    assert program.cache.read_bytes() == before
+    assert CollectorLock.holder(program.cache) is None
+
+
+def test_a_viewer_over_a_read_only_mount_sees_what_is_collected_and_starts_nothing(
+    program: Program, tmp_path: Path, open_desk, server
+) -> None:
+    path = watchlist(tmp_path, server.getsockname()[1])
+    folder = program.cache.parent
+    folder.mkdir()
+    mount = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+    inside = [*namespace(), "sh", "-c", f'{mount} && exec "$@"', "sh"]
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no read-only mounts here")
+    collecting = program.start("collect", "-w", path, "--cache", program.cache)
+    until(lambda: state(program, State.UP))
+    desk = open_desk(inside=inside)
+    desk.until("READ ONLY viewer")
+    desk.until("UP")
+    server.close()
+    desk.until("UP → DOWN")
+    collecting.kill()
+    collecting.wait(10)
+    desk.until("collector not running since")
+    desk.press("q")
+    assert desk.wait() == 0
     assert CollectorLock.holder(program.cache) is None
 
 

@@ -13,7 +13,7 @@ import msgspec
 from monitor.cache import codec
 from monitor.cache import series as plots
 from monitor.cache.asof import AsOf
-from monitor.cache.schema import CacheError, open_reading, side_files, speaking_of
+from monitor.cache.schema import CacheError, log_size, open_reading, side_files, speaking_of
 from monitor.cache.sights import SightBucket, sights
 from monitor.records import Event, EventKind, Micros, Observation, Row
 
@@ -96,18 +96,22 @@ class Reader:
 
     def _open(self) -> sqlite3.Connection:
         self._db, self._still = open_reading(self._path)
-        self._inode = self._inode_now()
+        self._face = self._face_now()
         self._seen: tuple[int, Cursor] | None = None
         return self._db
 
-    def _inode_now(self) -> int:
+    def _face_now(self) -> tuple[int, ...]:
+        """What tells this file from another; of one taken as unchanging, that it changed."""
         with speaking_of(self._path):
-            return self._path.stat().st_ino
+            now = self._path.stat()
+            self._inode = now.st_ino
+            if not self._still:
+                return (now.st_ino,)
+            return now.st_ino, now.st_size, now.st_mtime_ns, log_size(self._path)
 
     def _ready(self) -> sqlite3.Connection:
         """The connection, opened anew when another file stands in the place of the first."""
-        other = self._inode_now() != self._inode
-        if other or (self._still and side_files(self._path)[0].exists()):
+        if self._face_now() != self._face:
             self.close()
         return self._open() if self._db is None else self._db
 

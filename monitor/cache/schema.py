@@ -229,6 +229,14 @@ def side_files(path: Path) -> tuple[Path, Path]:
     return path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")
 
 
+def log_size(path: Path) -> int:
+    """Bytes of the write-ahead log; 0 where there is none, or nothing in it."""
+    try:
+        return side_files(path)[0].stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def damage_mark(path: Path) -> Path:
     """A file that says that a writer met damage: deep damage shows only where it lies."""
     return path.with_name(path.name + ".damaged")
@@ -327,8 +335,11 @@ def open_reading(path: Path, oldest: int = SCHEMA_VERSION) -> tuple[sqlite3.Conn
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
-            if side_files(path)[0].exists():
-                raise
+            if log_size(path):
+                raise CacheReadOnly(
+                    f"the cache {path} has a log beside it, and its folder may not be written:"
+                    " copy both to a folder of your own and read them there"
+                ) from error
             return _reading(path, "mode=ro&immutable=1", oldest), True
 
 

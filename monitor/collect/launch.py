@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -38,11 +38,18 @@ def ensure_collector(cache: Path, watchlist: str | None) -> bool:
     """
     if CollectorLock.holder(cache) is not None:
         return False
-    arguments = ["collect", "--by-desk", "--cache", str(cache)]
+    child = start(cache, watchlist, by_desk=True)
+    return _await_board(cache, child) == child.pid
+
+
+def start(cache: Path, watchlist: str | None, *, by_desk: bool) -> subprocess.Popen[bytes]:
+    """Start a collector in a session of its own; with ``by_desk`` the last desk ends it."""
+    arguments = ["collect", "--cache", str(cache)]
+    if by_desk:
+        arguments.append("--by-desk")
     if watchlist is not None:
         arguments += ["--watchlist", watchlist]
-    child = _spawn(cache, arguments, subprocess.DEVNULL)
-    return _await_board(cache, child) == child.pid
+    return _spawn(cache, arguments, subprocess.DEVNULL)
 
 
 class DrillProcess:
@@ -105,7 +112,8 @@ def _await_board(cache: Path, child: subprocess.Popen[bytes]) -> int:
         if holder is not None and _has_spoken(cache, holder.pid):
             return holder.pid
         if child.poll() is not None:
-            raise NotStarted(_last_words(cache))
+            ended = f"the collector ended at once; see {log_path(cache)}"
+            raise NotStarted(last_words(cache) or ended)
         if time.monotonic() > deadline:
             child.terminate()
             raise NotStarted(f"the collector did not start within {START_S:.0f} s")
@@ -114,25 +122,24 @@ def _await_board(cache: Path, child: subprocess.Popen[bytes]) -> int:
 
 def _has_spoken(cache: Path, pid: int) -> bool:
     """Whether the collector has written its first rows: before that there is no board."""
-    try:
-        reader = Reader(cache)
-    except CacheError:
-        return False
-    try:
+    row = collector_row(cache)
+    return row is not None and row.pid == pid
+
+
+def collector_row(cache: Path) -> CollectorRow | None:
+    """What the collector last said of itself; None where that cannot be read."""
+    with suppress(CacheError), closing(Reader(cache)) as reader:
         row = reader.row("collector")
-    except CacheError:
-        return False
-    finally:
-        reader.close()
-    return isinstance(row, CollectorRow) and row.pid == pid
+        return row if isinstance(row, CollectorRow) else None
+    return None
 
 
-def _last_words(cache: Path) -> str:
+def last_words(cache: Path) -> str:
+    """What a collector that a desk started has said, or ''."""
     with suppress(OSError):
         text = log_path(cache).read_text("utf-8", "replace").strip()
-        if text:
-            return text.removeprefix("watchdesk: ")
-    return f"the collector ended at once; see {log_path(cache)}"
+        return text.removeprefix("watchdesk: ")
+    return ""
 
 
 class Presence:

@@ -34,6 +34,7 @@ from monitor.tui.screens.moment import MomentScreen
 from monitor.tui.screens.page import PageScreen
 from monitor.tui.source import Source
 from monitor.tui.style import VARIABLES, Palette
+from monitor.tui.tending import Tend, Tending
 from monitor.tui.text import ASCII, UNICODE, Marks
 from monitor.tui.then import Then, silent_then
 from monitor.tui.travel import Move, Travel
@@ -84,6 +85,8 @@ class Desk(App[None], inherit_bindings=False):
         quit_says: str = "",
         steer: Steer | None = None,
         at: Micros | None = None,
+        read_only: bool = False,
+        tend: Tend | None = None,
     ) -> None:
         super().__init__()
         # What is shown: the live board, or that of another moment.
@@ -95,6 +98,8 @@ class Desk(App[None], inherit_bindings=False):
         self.source = Source(cache)
         self.config_dir = config_dir
         self.banner = banner
+        self.read_only = read_only
+        self.tending = Tending(self, tend)
         self.steer = steer
         self._now = now or wall
         self._drill = DrillClock()
@@ -201,6 +206,7 @@ class Desk(App[None], inherit_bindings=False):
             for number in (signal.SIGTERM, signal.SIGHUP):
                 loop.add_signal_handler(number, self._leave, number)
         self.run_worker(self._feed(), name="feed", group="feed")
+        self.tending.begin()
         if self.then is not None:
             self.travel.go(Move("to", self.then.at))
 
@@ -286,6 +292,9 @@ class Desk(App[None], inherit_bindings=False):
         if self.away:
             self.say("the past cannot be probed: = goes back to now")
             return
+        if self.read_only:
+            self.say(f"not asked: {self.quit_says}")
+            return
         try:
             await self.source.request(self.now(), "probe", subject)
         except CacheError as error:
@@ -353,14 +362,18 @@ def run_desk(
     quit_says: str = "",
     steer: Steer | None = None,
     at: Micros | None = None,
+    read_only: bool = False,
+    tend: Tend | None = None,
 ) -> int:
     """Run the desk until it is left; returns a process exit code.
 
     ``banner`` stands on every screen in reverse video; ``now`` is the desk's idea of time;
     ``quit_says`` tells in help what becomes of the collector; ``steer(verb, *values)`` takes
     ``pause``, ``speed`` (simulated seconds in a second) and ``jump`` to a drill; with ``at``
-    the desk opens as of that moment, and needs no collector.  0 after
-    ``q``, 2 without a terminal, 128 plus the signal's number after SIGHUP or SIGTERM.
+    the desk opens as of that moment, and needs no collector.  A ``read_only`` desk asks
+    nothing of anybody.  ``tend`` is called every second, in a thread, and looks after the
+    collector.  0 after ``q``, 2 without a terminal, 128 plus the signal's number after SIGHUP
+    or SIGTERM.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("watchdesk: the desk needs a terminal on its input and output\n")
@@ -375,6 +388,8 @@ def run_desk(
         quit_says=quit_says,
         steer=steer,
         at=at,
+        read_only=read_only,
+        tend=tend,
     )
     desk.run()
     return desk.return_code or 0

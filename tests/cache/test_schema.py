@@ -149,6 +149,54 @@ def test_a_cache_on_a_shelf_can_be_read(shelf):
     assert powerless(read) == "(True, 1, [])"
 
 
+def put_on(shelf, **files):
+    """Put files beside the cache that stands there."""
+    shelf.parent.chmod(0o700)
+    for suffix, content in files.items():
+        beside = shelf.with_name(f"{shelf.name}-{suffix}")
+        beside.write_bytes(content)
+        beside.chmod(0o444)
+    shelf.parent.chmod(0o555)
+
+
+def test_an_empty_log_on_a_shelf_hides_nothing(shelf):
+    put_on(shelf, wal=b"")
+
+    def read():
+        with closing(Reader(shelf)) as reader:
+            return len(reader.events())
+
+    assert powerless(read) == "1"
+
+
+def test_a_log_on_a_shelf_is_not_passed_over_but_said(shelf, path):
+    with closing(Writer(path)) as writer:
+        writer.commit([seen()], [said(), said()], {})
+        put_on(shelf, wal=schema.side_files(path)[0].read_bytes())
+    told = powerless(lambda: Reader(shelf))
+    assert told.startswith("CacheReadOnly: ")
+    assert "copy both to a folder of your own" in told
+
+
+def test_a_copy_on_a_shelf_that_is_replaced_in_place_is_read_anew(shelf, path):
+    with closing(Writer(path)) as writer:
+        writer.commit([], [said(), said()], {"host:alpha": host()})
+    newer, ours = path.read_bytes(), os.open(shelf, os.O_RDWR)
+
+    def read():
+        with closing(Reader(shelf)) as reader:
+            before = len(reader.events())
+            os.pwrite(ours, newer, 0)
+            os.ftruncate(ours, len(newer))
+            return before, len(reader.events())
+
+    shelf.parent.chmod(0o555)
+    try:
+        assert powerless(read) == "(1, 2)"
+    finally:
+        os.close(ours)
+
+
 def test_a_cache_on_a_shelf_cannot_be_written_and_says_so(shelf):
     for opener in (Writer, Says, open_or_set_aside):
         assert powerless(lambda opener=opener: opener(shelf)).startswith("CacheReadOnly: ")

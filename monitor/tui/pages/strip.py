@@ -38,7 +38,8 @@ def title_spans(
     left: list[Span] = []
     if collector is not None and collector.drill:
         # A drill's cache is one wherever and however it is opened.
-        banner = banner or SYNTHETIC
+        words = (SYNTHETIC, banner if banner != SYNTHETIC else "")
+        banner = " ".join(word for word in words if word)
     if banner:
         said = " ".join(word for word in (banner, speed_said(collector)) if word)
         left += [(f" {said} ", "banner"), (" ", "text")]
@@ -89,8 +90,13 @@ def _here(now: Micros) -> str:
     return f"here {local:%H:%M}" + (f" {ahead:+d}d" if ahead else "")
 
 
-def trouble_lines(board: Board, width: int, now: Micros, *, dead: bool) -> list[Line]:
-    """What is wrong with ourselves, loudest first; one sentence each."""
+def trouble_lines(
+    board: Board, width: int, now: Micros, *, dead: bool, standing: str = ""
+) -> list[Line]:
+    """What is wrong with ourselves, loudest first; one sentence each.
+
+    ``standing`` is what is being done about a collector that does not run.
+    """
     lines: list[Line] = []
     if board.problem:
         shown = "shown from memory: " if board.hosts else ""
@@ -98,6 +104,8 @@ def trouble_lines(board: Board, width: int, now: Micros, *, dead: bool) -> list[
     collector = board.collector
     if collector is not None and dead:
         lines.append(_loud(_dead(collector, now), width, "warn"))
+    if standing:
+        lines.append(_loud(standing, width, "warn"))
     vantage = board.vantage()
     if vantage is not None:
         lines += _vantage_lines(vantage, width)

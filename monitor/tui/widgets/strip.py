@@ -31,7 +31,9 @@ class SituationStrip(PageList):
         desk, width = self.desk, self.line_width
         board, now = desk.board, desk.now()
         lines = as_of_lines(desk.then, width)
-        lines += trouble_lines(board, width, now, dead=desk.collector_dead())
+        dead = desk.collector_dead()
+        standing = "" if desk.away else desk.tending.standing
+        lines += trouble_lines(board, width, now, dead=dead, standing=standing)
         vantage = board.vantage()
         lines += [
             network_line(row, vantage, width, self.marks, now)
