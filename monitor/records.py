@@ -429,7 +429,8 @@ class Hop(msgspec.Struct, frozen=True, omit_defaults=True):
     ``sent`` and ``received`` are of this run; with ``sent`` 0 the hop was not asked now, to
     spare it, and the rest is what this flow saw there last.  ``window`` is what it answered
     over the last rounds; ``limited`` says that its loss does not go on behind it: it
-    likely limits how often it answers, and loses nothing.
+    likely limits how often it answers, and loses nothing.  ``name`` is what the address is
+    called by reverse DNS, which nobody has confirmed.
     """
 
     ttl: int
@@ -558,7 +559,8 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
 class Hosting(msgspec.Struct, frozen=True, omit_defaults=True):
     """Measured hosting of an address.  ``country`` is the registry's, not a geolocation.
 
-    ``was_asn`` is the origin AS of the address before, until that of this one is known.
+    ``was_asn`` is the origin AS of the address before, until that of this one is known;
+    ``name`` what the address is called by reverse DNS, which nobody has confirmed.
     """
 
     address: str
@@ -570,6 +572,7 @@ class Hosting(msgspec.Struct, frozen=True, omit_defaults=True):
     how: str = ""
     at: Micros = 0
     was_asn: int | None = None
+    name: str = ""
 
 
 class Memory(msgspec.Struct, omit_defaults=True):
@@ -668,7 +671,8 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     ``usual`` are the hosts inside that answer when all is well, with the time each was last
     heard then; ``reached`` whether each was reached when its state last changed and
     ``changes`` when that changed; ``dips`` when the network fell under 80 %; ``bad`` and
-    ``good`` count rounds in a row; ``bad_since`` and ``low_since`` when the share of answering
+    ``good`` count rounds in a row, ``lossy`` and ``calm`` those with and without loss at most
+    of them; ``bad_since`` and ``low_since`` when the share of answering
     hosts fell under 80 % and under 5 %; ``well_since`` when it last rose to 80 %; ``before``
     the phase before an own fault; ``edges`` by upstream AS the share of peers (0 to 1) that
     usually enters there, brought up to date at ``edges_at``.
@@ -682,6 +686,7 @@ class NetMemory(msgspec.Struct, omit_defaults=True):
     good: int = 0
     partial: int = 0
     lossy: int = 0
+    calm: int = 0
     bad_since: Micros = 0
     low_since: Micros = 0
     well_since: Micros = 0
@@ -1034,6 +1039,17 @@ class OriginsRow(msgspec.Struct, omit_defaults=True):
     at: Micros = 0
 
 
+class NamesRow(msgspec.Struct, omit_defaults=True):
+    """What reverse DNS has said, so that a restart asks nobody again.
+
+    ``kept`` are pairs of an address and its :class:`monitor.routing.reverse.Name`, as
+    MessagePack.
+    """
+
+    kept: bytes = b""
+    at: Micros = 0
+
+
 Row = (
     CheckRow
     | HostRow
@@ -1045,6 +1061,7 @@ Row = (
     | FeedRow
     | PathRow
     | OriginsRow
+    | NamesRow
 )
 
 # One byte a run in ``beats``: the letter of the state, lower case while soft.
@@ -1058,6 +1075,15 @@ BEATS: Final[dict[State, str]] = {
 BEATS_KEPT: Final = 60
 
 
+# Rows of which there is one.
+_ALONE: Final[dict[type[Row], str]] = {
+    CollectorRow: "collector",
+    RulesRow: "rules",
+    OriginsRow: "origins",
+    NamesRow: "names",
+}
+
+
 def subject_of(row: Row) -> str:
     """The subject under which a current row is kept, e.g. ``host:ns1-kptc``."""
     match row:
@@ -1069,16 +1095,14 @@ def subject_of(row: Row) -> str:
             return f"network:{row.id}"
         case VantageRow():
             return f"vantage:{row.id}"
-        case CollectorRow():
-            return "collector"
         case RouteRow():
             return f"route:{row.prefix}"
         case FeedRow():
             return f"feed:{row.name}"
         case PathRow():
             return f"path:{row.check}"
-        case RulesRow() | OriginsRow():
-            return "rules" if isinstance(row, RulesRow) else "origins"
+        case _:
+            return _ALONE[type(row)]
 
 
 class Verdict(msgspec.Struct):
@@ -1138,6 +1162,7 @@ _ROW_TYPES: Final[dict[str, type[Any]]] = {
     "rules": RulesRow,
     "path": PathRow,
     "origins": OriginsRow,
+    "names": NamesRow,
 }
 _ROW_DECODERS: Final = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()

@@ -26,9 +26,15 @@ from monitor.records import (
     IcmpFacts,
     Kind,
     Memory,
+    NamesRow,
     NetworkRow,
     Observation,
+    OriginsRow,
     Outcome,
+    PathHop,
+    PathMemory,
+    PathRow,
+    PathState,
     Phase,
     Phases,
     Reason,
@@ -229,6 +235,8 @@ hostings = st.builds(
     inside=st.booleans(),
     how=texts,
     at=micros,
+    was_asn=st.none() | asns,
+    name=texts,
 )
 host_rows = st.builds(
     HostRow,
@@ -358,13 +366,70 @@ feed_rows = st.builds(
     late=counts,
     connects=counts,
 )
-rows: st.SearchStrategy[Row] = st.one_of(
-    check_rows,
-    host_rows,
-    network_rows,
-    vantage_rows,
-    collector_rows,
-    rules_rows,
-    route_rows,
-    feed_rows,
+path_hops = st.builds(
+    PathHop,
+    ttl=st.integers(1, 64),
+    addresses=tuples(addresses),
+    asn=st.none() | asns,
+    as_name=texts,
+    limited=st.booleans(),
 )
+bare_observations = st.builds(
+    Observation, check=check_ids, at=micros, outcome=st.sampled_from(Outcome)
+)
+path_memories = st.builds(
+    PathMemory,
+    tried=tuples(maybe_address),
+    tried_times=counts,
+    tried_first=st.none() | bare_observations,
+    end=texts,
+    end_times=counts,
+    end_first=st.none() | bare_observations,
+    end_far=st.none() | bare_observations,
+    strays=st.dictionaries(texts, st.lists(micros, max_size=2), max_size=3),
+    steady=counts,
+    flow=counts,
+    loud=st.booleans(),
+)
+path_rows = st.builds(
+    PathRow,
+    check=check_ids,
+    host=host_ids,
+    state=st.sampled_from(PathState),
+    since=micros,
+    method=st.sampled_from(["", "icmp", "udp", "tcp"]),
+    address=maybe_address,
+    usual=tuples(path_hops),
+    before=tuples(path_hops),
+    current=tuples(path_hops),
+    changed_at=micros,
+    rounds=counts,
+    last_ttl=st.integers(0, 64),
+    last_address=maybe_address,
+    last_asn=st.none() | asns,
+    next_address=maybe_address,
+    next_asn=st.none() | asns,
+    reason=reasons,
+    said_by=maybe_address,
+    loop=tuples(addresses),
+    why=texts,
+    at=micros,
+    memory=st.none() | path_memories,
+    removed=st.booleans(),
+)
+origins_rows = st.builds(OriginsRow, kept=st.binary(max_size=40), at=micros)
+names_rows = st.builds(NamesRow, kept=st.binary(max_size=40), at=micros)
+rows_by_kind: dict[type[Row], st.SearchStrategy[Row]] = {
+    CheckRow: check_rows,
+    HostRow: host_rows,
+    NetworkRow: network_rows,
+    VantageRow: vantage_rows,
+    CollectorRow: collector_rows,
+    RulesRow: rules_rows,
+    RouteRow: route_rows,
+    FeedRow: feed_rows,
+    PathRow: path_rows,
+    OriginsRow: origins_rows,
+    NamesRow: names_rows,
+}
+rows: st.SearchStrategy[Row] = st.one_of(*rows_by_kind.values())

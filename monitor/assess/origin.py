@@ -23,6 +23,7 @@ def measured(old: Hosting, origin: Hosting) -> Hosting:
         inside=old.inside,
         how=origin.how,
         at=origin.at,
+        name=origin.name,
     )
 
 

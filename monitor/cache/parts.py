@@ -17,6 +17,7 @@ from monitor.records import (
     CollectorRow,
     FeedRow,
     HostRow,
+    NamesRow,
     NetworkRow,
     OriginsRow,
     PathRow,
@@ -79,6 +80,7 @@ KINDS: Final[dict[type[Row], Kinds]] = {
         sampled=("usual", "before", "current", "rounds", "at"),
     ),
     OriginsRow: Kinds(left=("kept", "at")),
+    NamesRow: Kinds(left=("kept", "at")),
     RulesRow: Kinds(still=("sentences", "nexts", "base_rates")),
 }
 Field = tuple[str, Any]

@@ -21,7 +21,9 @@ from monitor.cache.says import Request
 from monitor.clock import Clock
 from monitor.collect.budget import PrefixBudget, area_of, cost_of
 from monitor.collect.health import BEAT_S, ClockWatch, LagMeter
-from monitor.collect.hosting import SAVE_S, OriginKeeper, OriginsOf
+from monitor.collect.hosting import SAVE_S, OriginsOf
+from monitor.collect.names import NamesOf
+from monitor.collect.naming import Naming
 from monitor.collect.routes import STEP_S, RouteKeeper, SourceOf
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
@@ -31,7 +33,6 @@ from monitor.records import (
     CollectorRow,
     Event,
     EventKind,
-    Hosting,
     Micros,
     Observation,
     Outcome,
@@ -99,10 +100,11 @@ class Collector:
         tempo: Tempo = REAL_TEMPO,
         routes: SourceOf | None = None,
         origins: OriginsOf | None = None,
+        names: NamesOf | None = None,
     ) -> None:
         """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any;
         ``routes`` builds the source of routes that a watchlist asks for, ``origins`` the one
-        of who announces an address.
+        of who announces an address, ``names`` the one of what it is called.
         """
         self._prober = prober
         self._clock = clock
@@ -124,7 +126,9 @@ class Collector:
         self._sentinels = _sentinels(watchlist)
         self._watchlist_problem = ""
         self._routes = RouteKeeper(routes, clock, self._tell_health)
-        self._origins = OriginKeeper(origins, clock, self._hear_origin, rows.get("origins"))
+        self._naming = Naming(
+            self._assessor, clock, self._sink.put, rows, origins=origins, names=names
+        )
         self._row = CollectorRow(
             pid=pid,
             started=self._started,
@@ -167,13 +171,12 @@ class Collector:
         helpers: list[asyncio.Task[None]] = []
         try:
             await self._follow_routes()
-            await self._origins.follow(self._assessor.watchlist)
+            await self._naming.follow(self._assessor.watchlist)
             await self._look_on(helpers)
         finally:
             await _end([*helpers, *self._running])
             await self._routes.close()
-            await self._origins.close()
-            self._keep_origins()
+            await self._naming.close()
             await self._prober.close()
             self._tell_stop()
             await self._sink.flush()
@@ -189,7 +192,7 @@ class Collector:
             asyncio.create_task(
                 self._every(tempo.routes_s, self._judge_routes), name="judge routes"
             ),
-            asyncio.create_task(self._every(SAVE_S, self._keep_origins), name="keep origins"),
+            asyncio.create_task(self._every(SAVE_S, self._naming.keep), name="keep names"),
             asyncio.create_task(self._every(_UPKEEP_S, self._maintain), name="upkeep"),
         ]
 
@@ -277,9 +280,9 @@ class Collector:
         if self._lag.stalled_since(began):
             seen = msgspec.structs.replace(seen, stalled=True)
         self._row.done += 1
-        seen = self._origins.name_hops(seen)
+        seen = self._naming.name_hops(seen)
         self._hear(seen)
-        self._place(check.host, seen.address)
+        self._naming.place(check.host, seen.address)
         self._plan_next(check, ended(seen))
 
     def _plan_next(self, check: Check, at: int) -> None:
@@ -360,23 +363,6 @@ class Collector:
             self._schedule.soon(check, now)
         self._wake.set()
 
-    def _hear_origin(self, found: Hosting) -> None:
-        self._assessor.hear_origin(found.address, found, self._clock.wall())
-        self._sink.put(self._assessor.take())
-
-    def _place(self, host: str, address: str) -> None:
-        """Have the origin of a host's address looked up, or noted where it is known."""
-        found, hosting = self._origins.of(address), self._assessor.hosting_of(host)
-        if found is None or hosting is None or hosting.address != address:
-            return
-        if (hosting.asn, hosting.how) != (found.asn, found.how):
-            self._hear_origin(found)
-
-    def _keep_origins(self) -> None:
-        row = self._origins.row()
-        if row is not None:
-            self._sink.put(Verdict(rows={"origins": row}))
-
     async def _follow_routes(self) -> None:
         if not await self._routes.follow(self._assessor.watchlist):
             self._assessor.end_routes(self._clock.wall())
@@ -429,7 +415,7 @@ class Collector:
         self._describe(found)
         self._tell(EventKind.WATCHLIST, f"watchlist reloaded: {len(found.hosts)} hosts")
         await self._follow_routes()
-        await self._origins.follow(found)
+        await self._naming.follow(found)
         self._wake.set()
 
     # --- saying what we are -----------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import msgspec
 
 from monitor.clock import Clock
+from monitor.collect.line import Line
 from monitor.records import (
     DAY,
     HOUR,
@@ -35,7 +36,6 @@ WAITING: Final = 512
 # One look-up asks twice: for the origin and for its name.
 DEADLINE_S: Final = 30.0
 SAVE_S: Final = 600.0
-_END_S: Final = 5.0
 # The tables behind it are refreshed every four hours.
 _FRESH: Final[dict[Lookup, Micros]] = {
     Lookup.KNOWN: 4 * HOUR,
@@ -89,10 +89,8 @@ class OriginKeeper:
         self._kept = _kept(old)
         self._saved = self._kept
         self._source: OriginSource | None = None
-        self._task: asyncio.Task[None] | None = None
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._waiting: OrderedDict[str, None] = OrderedDict()
-        self._more = asyncio.Event()
+        self._line = Line(WAITING)
 
     async def follow(self, watchlist: Watchlist) -> None:
         """Ask, or cease to ask, as ``watchlist`` says; needs a running loop."""
@@ -105,7 +103,7 @@ class OriginKeeper:
         if source is not None:
             source.restore(self._kept)
             self._source = source
-            self._task = asyncio.create_task(self._run(source), name="origins")
+            self._line.start(self._look_up, "origins")
 
     def of(self, address: str) -> Hosting | None:
         """Who announces ``address``, as far as that is known; asked for where it is not."""
@@ -113,9 +111,8 @@ class OriginKeeper:
             return None
         known = self._known.get(address)
         now = self._clock.wall()
-        if (known is None or now >= known.until) and len(self._waiting) < WAITING:
-            self._waiting[address] = None
-            self._more.set()
+        if known is None or now >= known.until:
+            self._line.put(address)
         return None if known is None else known.found
 
     def name_hops(self, seen: Observation) -> Observation:
@@ -137,14 +134,14 @@ class OriginKeeper:
         self._saved = self._kept
         return OriginsRow(msgspec.msgpack.encode(self._kept), self._clock.wall())
 
+    async def settle(self, seconds: float) -> None:
+        """Wait until everything asked for is known, but no longer than ``seconds``."""
+        await self._line.settle(seconds)
+
     async def close(self) -> None:
         """End the look-ups; what they found can still be asked for with :meth:`row`."""
-        source, task = self._source, self._task
-        self._source = self._task = None
-        self._waiting.clear()
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task], timeout=_END_S)
+        source, self._source = self._source, None
+        await self._line.close()
         if source is not None:
             self._kept = source.export()
             await source.close()
@@ -161,19 +158,10 @@ class OriginKeeper:
             hop, asn=found.asn, as_name=found.as_name, country=found.country
         )
 
-    async def _run(self, source: OriginSource) -> None:
-        while True:
-            self._more.clear()
-            while self._waiting:
-                address = next(iter(self._waiting))
-                try:
-                    await self._look_up(source, address)
-                finally:
-                    self._waiting.pop(address, None)
-            await self._more.wait()
-
-    async def _look_up(self, source: OriginSource, address: str) -> None:
-        lookup, found = Lookup.UNAVAILABLE, None
+    async def _look_up(self, address: str) -> None:
+        source, lookup, found = self._source, Lookup.UNAVAILABLE, None
+        if source is None:
+            return
         try:
             async with asyncio.timeout(DEADLINE_S):
                 origin = await source.origin(address)

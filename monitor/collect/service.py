@@ -15,10 +15,12 @@ from monitor.cache.rescue import open_or_set_aside
 from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
 from monitor.collect.hosting import OriginSource
+from monitor.collect.names import NameSource
 from monitor.collect.routes import RouteSource
 from monitor.collect.sink import Sink
 from monitor.probes.base import RealProber
 from monitor.routing.cymru import Origins
+from monitor.routing.reverse import Reverse
 from monitor.watchlist.follow import Follower
 from monitor.watchlist.model import Watchlist
 
@@ -68,6 +70,7 @@ def serve(
                 notice=rescued,
                 routes=lambda found: routes_for(found, clock),
                 origins=lambda found: origins_for(found, clock),
+                names=lambda found: names_for(found, clock),
             )
             asyncio.run(_until_told(collector))
         finally:
@@ -88,6 +91,11 @@ def routes_for(watchlist: Watchlist, clock: Clock) -> RouteSource | None:
 def origins_for(watchlist: Watchlist, clock: Clock) -> OriginSource | None:
     """Origin look-ups, through the machine's own resolvers; None where they are not wanted."""
     return Origins(clock) if watchlist.feeds.origins else None
+
+
+def names_for(watchlist: Watchlist, clock: Clock) -> NameSource | None:
+    """Reverse DNS, through the machine's own resolvers; None where it is not wanted."""
+    return Reverse(clock) if watchlist.feeds.names else None
 
 
 async def _until_told(collector: Collector) -> None:

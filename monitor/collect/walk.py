@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from monitor.assess.path import PathJudge
 from monitor.clock import Clock
@@ -16,6 +16,16 @@ from monitor.watchlist.model import Check, Host, TraceParams, Watchlist
 EVERY_S: Final = 1.0
 # As fast as rounds may follow each other, a silent path may still take its time.
 _TIMEOUT_S: Final = 5.0
+# How long the last names may keep a finished report waiting.
+_NAMES_S: Final = 5.0
+
+
+class Names(Protocol):
+    """What both the keeper of origins and the one of names do."""
+
+    def name_hops(self, seen: Observation) -> Observation: ...
+
+    async def settle(self, seconds: float) -> None: ...
 
 
 def path_of(watchlist: Watchlist, name: str) -> Check | None:
@@ -60,18 +70,32 @@ async def walk(
     *,
     rounds: int,
     progress: Callable[[int, int, str], None],
+    names: Sequence[Names] = (),
 ) -> PathReport:
-    """``rounds`` rounds, one a second; ends early when our own machine cannot look."""
-    judge = PathJudge(check.id, networks=watchlist.networks)
+    """``rounds`` rounds, one a second; ends early when our own machine cannot look.
+
+    ``names`` look up whose hops they are while it walks, and a moment longer.
+    """
     due = clock.monotonic()
     seen: list[Observation] = []
     while len(seen) < rounds:
         await clock.sleep(due - clock.monotonic())
         last = await prober.probe(check)
-        seen.append(last)
-        judge.observe(last)
+        seen.append(_named(last, names))
         progress(len(seen), rounds, check.host)
         if last.outcome is Outcome.ERROR:
             break
         due = max(due + EVERY_S, clock.monotonic())
-    return PathReport(check.host, seen[0].at, len(seen), seen[-1], judge.row)
+    for each in names:
+        await each.settle(_NAMES_S)
+    judge = PathJudge(check.id, networks=watchlist.networks)
+    for found in seen:
+        judge.observe(_named(found, names))
+    last = _named(seen[-1], names)
+    return PathReport(check.host, seen[0].at, len(seen), last, judge.row)
+
+
+def _named(seen: Observation, names: Sequence[Names]) -> Observation:
+    for each in names:
+        seen = each.name_hops(seen)
+    return seen

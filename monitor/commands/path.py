@@ -55,6 +55,9 @@ def run(options: argparse.Namespace) -> int:
 def _walk(options: argparse.Namespace) -> PathReport:
     from monitor.cli import Progress
     from monitor.clock import RealClock
+    from monitor.collect.hosting import OriginKeeper
+    from monitor.collect.names import NameKeeper
+    from monitor.collect.service import names_for, origins_for
     from monitor.collect.walk import path_of, walk
     from monitor.probes.base import RealProber
     from monitor.watchlist.bundled import resolve
@@ -71,11 +74,23 @@ def _walk(options: argparse.Namespace) -> PathReport:
     async def go() -> PathReport:
         clock = RealClock()
         prober = RealProber(clock)
+        origins = OriginKeeper(lambda found: origins_for(found, clock), clock, lambda _: None)
+        names = NameKeeper(lambda found: names_for(found, clock), clock, lambda _: None)
         try:
+            await origins.follow(watchlist)
+            await names.follow(watchlist)
             return await walk(
-                check, watchlist, prober, clock, rounds=options.rounds, progress=shown.step
+                check,
+                watchlist,
+                prober,
+                clock,
+                rounds=options.rounds,
+                progress=shown.step,
+                names=(origins, names),
             )
         finally:
+            await origins.close()
+            await names.close()
             await prober.close()
 
     try:

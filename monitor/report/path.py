@@ -31,7 +31,18 @@ SCHEMA: Final = 1
 _LOSSY: Final = 0.2
 _FIGURES: Final = ("loss", "sent", "last", "avg", "best", "worst", "stdev")
 _CSV: Final = (
-    *("ttl", "address", "asn", "as_name", "sent", "received", "loss", "last_ms", "avg_ms"),
+    *(
+        "ttl",
+        "address",
+        "name",
+        "asn",
+        "as_name",
+        "sent",
+        "received",
+        "loss",
+        "last_ms",
+        "avg_ms",
+    ),
     *("best_ms", "worst_ms", "stdev_ms", "jitter_ms", "limited", "reply_ttl", "icmp_type"),
     *("icmp_code", "labels", "others"),
 )
@@ -100,13 +111,16 @@ def print_report(report: PathReport, console: Console) -> None:
         head += f"{report.rounds} {'round' if report.rounds == 1 else 'rounds'}"
         console.print(Text(f"{head} from {_utc(report.begun)}"))
         table = Table(box=None, pad_edge=False)
-        for heading in ("hop", "address", "AS", *_FIGURES, ""):
+        called = any(hop.name for hop in facts.hops)
+        for heading in ("hop", "address", *(("name",) if called else ()), "AS", *_FIGURES, ""):
             right = heading in ("hop", *_FIGURES)
             table.add_column(
                 heading, justify="right" if right else "left", no_wrap=bool(heading)
             )
         for hop, known, window in _rows(report):
-            table.add_row(*map(Text, _cells(hop, known, window)))
+            hop_cell, address, name, *rest = _cells(hop, known, window)
+            names = (name,) if called else ()
+            table.add_row(*map(Text, (hop_cell, address, *names, *rest)))
         console.print(table)
     console.print(Text(sentence(report)), soft_wrap=True)
 
@@ -169,6 +183,7 @@ def _named(row: Line) -> dict[str, Any]:
     return {
         "ttl": hop.ttl,
         "address": _address(hop, window),
+        "name": hop.name,
         "asn": known.asn if known else hop.asn,
         "as_name": known.as_name if known else hop.as_name,
         "sent": figures.sent,
@@ -195,7 +210,8 @@ def _cells(hop: Hop, known: PathHop | None, window: HopWindow | None) -> list[st
     whose = f"AS{asn} {name}".rstrip() if asn else name
     figures = window or HopWindow(sent=hop.sent)
     loss = "" if figures.loss is None else f"{figures.loss * 100:.1f} %"
-    cells = [str(hop.ttl), _address(hop, window) or "no answer", whose, loss, str(figures.sent)]
+    address = _address(hop, window) or "no answer"
+    cells = [str(hop.ttl), address, hop.name, whose, loss, str(figures.sent)]
     if figures.received:
         times = (
             *(figures.last_ms, figures.mean_ms, figures.best_ms, figures.worst_ms),

@@ -10,13 +10,13 @@ import asyncio
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
 from monitor.clock import Clock
 from monitor.records import HOUR, MINUTE, Micros
+from monitor.routing.asking import Address, Asker, NoAnswer, askable
 from monitor.routing.origin import (
     MAX_ASN,
     AsName,
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 TIMEOUT_S: Final = 5.0
 QUERIES_A_SECOND: Final = 10.0
 KEPT: Final = 4_096
-_LINE: Final = 64  # who may wait for the budget
-_SERVERS: Final = 3
 # What is asked once for all: BGP routes nothing smaller over long ways.
 _BLOCK: Final = {4: 24, 6: 48}
 _ADDRESS_LENGTH: Final = {4: 32, 6: 128}
@@ -88,12 +86,6 @@ class _Memory(Generic[K, V]):
         return tuple(self._kept.items())
 
 
-class _NoAnswer(Exception):  # noqa: N818 - an answer, not an error
-    def __init__(self, lookup: Lookup) -> None:
-        super().__init__(lookup)
-        self.lookup = lookup
-
-
 class Origins:
     """Asks, remembers, and never asks the same twice at once."""
 
@@ -115,12 +107,8 @@ class Origins:
         bounds the queries a second.
         """
         self._clock = clock
-        self._servers = None if servers is None else tuple(servers)
-        self._port = port
+        self._asker = Asker(clock, servers, port=port, timeout_s=timeout_s, rate=rate)
         self._zone4, self._zone6, self._zone_names = zone4, zone6, zone_names
-        self._timeout_s = timeout_s
-        self._gap_s = 1.0 / rate
-        self._turn = 0.0
         self._origins: _Memory[str, Origin] = _Memory()
         self._names: _Memory[int, AsName] = _Memory()
         self._flights: dict[str, asyncio.Task[Any]] = {}
@@ -133,13 +121,9 @@ class Origins:
         """
         now = self._clock.wall()
         try:
-            asked = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return Origin(Lookup.BAD_ADDRESS, now)
-        if isinstance(asked, ipaddress.IPv6Address) and asked.ipv4_mapped is not None:
-            asked = asked.ipv4_mapped
-        if not asked.is_global or asked.is_multicast:
-            return Origin(Lookup.PRIVATE, now)
+            asked = askable(address)
+        except NoAnswer as none:
+            return Origin(none.lookup, now)
         keys = [_block(asked, _BLOCK[asked.version]), str(asked)]
         for key in keys:
             known = self._origins.get(key, now)
@@ -150,7 +134,7 @@ class Origins:
             name = question_for(asked, self._zone4, self._zone6)
             try:
                 texts = await self._texts(name)
-            except _NoAnswer as none:
+            except NoAnswer as none:
                 found = Origin(none.lookup, self._clock.wall())
             else:
                 found = parse_origin(texts, str(asked), self._clock.wall())
@@ -177,7 +161,7 @@ class Origins:
         async def find() -> AsName:
             try:
                 texts = await self._texts(f"AS{asn}.{self._zone_names}.")
-            except _NoAnswer as none:
+            except NoAnswer as none:
                 found = AsName(none.lookup, self._clock.wall(), asn)
             else:
                 found = parse_as_name(texts, asn, self._clock.wall())
@@ -223,61 +207,8 @@ class Origins:
         return result
 
     async def _texts(self, name: str) -> list[str]:
-        """The TXT records under ``name``; raises _NoAnswer."""
-        await self._wait_turn()
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                servers = self._servers
-                if servers is None:
-                    servers = await asyncio.to_thread(system_servers)
-                return await self._ask_each(name, servers)
-        except TimeoutError:
-            raise _NoAnswer(Lookup.TIMEOUT) from None
-
-    async def _ask_each(self, name: str, servers: Sequence[str]) -> list[str]:
-        """Ask one server after the other until one answers."""
-        none = _NoAnswer(Lookup.UNAVAILABLE)
-        for server in servers:
-            try:
-                return await self._ask(name, server, self._timeout_s / len(servers))
-            except _NoAnswer as failure:
-                if failure.lookup is Lookup.NOT_ROUTED:
-                    raise
-                none = failure
-        raise none
-
-    async def _ask(self, name: str, server: str, timeout_s: float) -> list[str]:
-        import dns.asyncquery  # noqa: PLC0415 - only who asks pays for it
-        import dns.exception  # noqa: PLC0415
-        import dns.message  # noqa: PLC0415
-
-        query = dns.message.make_query(name, "TXT", use_edns=0, payload=1_232)
-        try:
-            answer, _ = await dns.asyncquery.udp_with_fallback(
-                query,
-                server,
-                timeout=timeout_s,
-                port=self._port,
-                ignore_unexpected=True,
-                ignore_errors=True,
-            )
-        except dns.exception.Timeout:
-            raise _NoAnswer(Lookup.TIMEOUT) from None
-        except dns.exception.DNSException:
-            raise _NoAnswer(Lookup.MALFORMED) from None
-        except (OSError, EOFError, ValueError):
-            raise _NoAnswer(Lookup.UNAVAILABLE) from None
-        return _texts_of(answer)
-
-    async def _wait_turn(self) -> None:
-        """Keep to the budget; raises _NoAnswer when the line is too long."""
-        now = self._clock.monotonic()
-        wait = max(0.0, self._turn - now)
-        if wait > _LINE * self._gap_s:
-            raise _NoAnswer(Lookup.BUSY)
-        self._turn = now + wait + self._gap_s
-        if wait > 0:
-            await self._clock.sleep(wait)
+        """The TXT records under ``name``; raises NoAnswer."""
+        return _texts_of(await self._asker.ask(name, "TXT"))
 
 
 def _is_long(found: Origin) -> bool:
@@ -288,20 +219,15 @@ def _is_long(found: Origin) -> bool:
     return network.prefixlen > _BLOCK[network.version]
 
 
-def _block(address: ipaddress.IPv4Address | ipaddress.IPv6Address, length: int) -> str:
+def _block(address: Address, length: int) -> str:
     bits = _ADDRESS_LENGTH[address.version] - length
     start = (int(address) >> bits) << bits
     return f"{type(address)(start)}/{length}"
 
 
 def _texts_of(answer: dns.message.Message) -> list[str]:
-    import dns.rcode  # noqa: PLC0415 - loaded by whoever has an answer
-    import dns.rdatatype  # noqa: PLC0415
+    import dns.rdatatype  # noqa: PLC0415 - loaded by whoever has an answer
 
-    if answer.rcode() == dns.rcode.NXDOMAIN:
-        raise _NoAnswer(Lookup.NOT_ROUTED)
-    if answer.rcode() != dns.rcode.NOERROR:
-        raise _NoAnswer(Lookup.UNAVAILABLE)
     found = [
         b"".join(record.strings).decode("utf-8", "replace")
         for rrset in answer.answer
@@ -309,23 +235,5 @@ def _texts_of(answer: dns.message.Message) -> list[str]:
         for record in rrset
     ]
     if not found:
-        raise _NoAnswer(Lookup.NOT_ROUTED)
+        raise NoAnswer(Lookup.NOT_ROUTED)
     return found
-
-
-def system_servers(path: Path = Path("/etc/resolv.conf")) -> tuple[str, ...]:
-    """The name servers of resolv.conf(5), three at most; none where it cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ()
-    found = []
-    for line in text.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver":
-            try:
-                ipaddress.ip_address(words[1].partition("%")[0])
-            except ValueError:
-                continue
-            found.append(words[1])
-    return tuple(found[:_SERVERS])

@@ -22,10 +22,13 @@ _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Lookup(StrEnum):
-    """How a look-up ended.  ``NOT_ROUTED`` is an answer; the rest below it are none."""
+    """How a look-up ended.  ``NOT_ROUTED`` and ``NO_NAME`` are answers; the rest below them
+    are none.
+    """
 
     KNOWN = "known"
     NOT_ROUTED = "not-routed"
+    NO_NAME = "no-name"
     PRIVATE = "private"
     BAD_ADDRESS = "bad-address"
     TIMEOUT = "timeout"

@@ -120,6 +120,8 @@ def _feeds(watchlist: Watchlist) -> list[str]:
         lines.append(f"feeds     {names}: asked for {count} prefixes")
     if watchlist.feeds.origins:
         lines.append("origins   Team Cymru: asked who announces each address that is seen")
+    if watchlist.feeds.names:
+        lines.append("names     reverse DNS: asked what each address that is seen is called")
     return lines
 
 

@@ -1,7 +1,7 @@
 """Reads a watchlist, and says everything that is wrong with one at once.
 
     [defaults]  interval timeout          [budget]  in_flight prefix_in_flight prefix_rate
-    [feeds]     ris url ripestat ripestat_url origins
+    [feeds]     ris url ripestat ripestat_url origins names
     [[network]] id name prefixes origin_asns upstream_asns timezone note
     [[host]]    id name address affiliation parents historic note claims checks
     [[control]] id name address side near asn parents note checks
@@ -232,6 +232,7 @@ class _Reader:
             ripestat=table.read("ripestat", values.truth, plain.ripestat),
             ripestat_url=table.read("ripestat_url", values.url, plain.ripestat_url),
             origins=table.read("origins", values.truth, plain.origins),
+            names=table.read("names", values.truth, plain.names),
         )
         table.finish()
         return feeds

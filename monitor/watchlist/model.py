@@ -163,7 +163,8 @@ class Feeds(msgspec.Struct, frozen=True):
 
     ``url`` is the RIS Live stream; with ``ripestat`` its gaps are filled with snapshots
     from the RIPEstat at ``ripestat_url``.  With ``origins`` Team Cymru is asked, over DNS,
-    who announces the addresses that are seen.
+    who announces the addresses that are seen; with ``names`` reverse DNS is asked what
+    they are called.
     """
 
     ris: bool = False
@@ -171,6 +172,7 @@ class Feeds(msgspec.Struct, frozen=True):
     ripestat: bool = True
     ripestat_url: str = "https://stat.ripe.net/"
     origins: bool = False
+    names: bool = False
 
 
 class Watchlist(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.cache import codec
 from monitor.cache.reader import Cursor, Reader
 from monitor.cache.writer import Writer
-from monitor.records import Observation, Outcome, decode_row, encode, subject_of
+from monitor.records import Observation, Outcome, Row, decode_row, encode, subject_of
 from tests import strategies as some
 
 
@@ -63,6 +64,10 @@ def test_a_row_decodes_from_its_own_encoding(row):
 @given(st.one_of(some.observations, some.events, some.rows))
 def test_what_comes_from_probes_can_be_kept(record):
     assert codec.keepable(record)
+
+
+def test_every_kind_of_row_has_a_strategy():
+    assert some.rows_by_kind.keys() == set(get_args(Row))
 
 
 def test_what_no_file_can_hold_is_told():

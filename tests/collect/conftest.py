@@ -107,6 +107,7 @@ class Stage:
         self.follower: Any = None
         self.routes: Any = None
         self.origins: Any = None
+        self.names: Any = None
         self.rows: dict[str, Row] = {}
 
     def run(
@@ -129,6 +130,7 @@ class Stage:
                 follower=self.follower,
                 routes=self.routes,
                 origins=self.origins,
+                names=self.names,
             )
             task = asyncio.create_task(self.collector.run(), name="collector")
             if meanwhile is not None:

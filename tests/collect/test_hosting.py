@@ -244,9 +244,9 @@ def test_the_line_is_bounded() -> None:
         await keeper.follow(LIST)
         for n in range(2 * WAITING):
             keeper.of(f"203.{n // 250}.{n % 250}.1")
-        assert len(keeper._waiting) == WAITING
+        assert len(keeper._line) == WAITING
         await keeper.close()
-        assert not keeper._waiting
+        assert not len(keeper._line)
         assert source.closed == 1
 
     assert run(main, START).leaked == ()

@@ -75,6 +75,21 @@ def test_a_table_of_hops_and_a_sentence():
     )
 
 
+def test_names_stand_beside_addresses_where_there_are_any():
+    facts = report().last.facts
+    hops = (msgspec.structs.replace(HOPS[0], name="gw.example"), *HOPS[1:])
+    last = msgspec.structs.replace(
+        report().last, facts=msgspec.structs.replace(facts, hops=hops)
+    )
+    found = msgspec.structs.replace(report(), last=last)
+    lines = printed(found).splitlines()
+    assert lines[1].split()[:4] == ["hop", "address", "name", "AS"]
+    assert "198.51.100.1  gw.example  AS64500 DESK" in lines[2]
+    assert "name" not in printed(report())
+    assert json.loads(as_json(found))["hops"][0]["name"] == "gw.example"
+    assert next(csv.DictReader(io.StringIO(as_csv(found))))["name"] == "gw.example"
+
+
 def test_the_break_is_said_with_since_when():
     assert sentence(BROKEN) == (
         "path breaks behind AS4837 (198.51.100.2), before AS64999 (192.0.2.1), "

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from monitor.clock import RealClock
 from monitor.records import HOUR
-from monitor.routing.cymru import Kept, Origins, system_servers
+from monitor.routing.asking import system_servers
+from monitor.routing.cymru import Kept, Origins
 from monitor.routing.origin import (
     AsName,
     Lookup,
