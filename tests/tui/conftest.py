@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from textual._context import active_app
+from textual.message_pump import MessagePump
 from textual.worker import WorkerCancelled
 
 from monitor.cache.writer import Writer
@@ -19,6 +22,37 @@ def utf8(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same signs on every machine; colour unless a test takes it away."""
     monkeypatch.setattr("monitor.tui.app._unicode", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
+
+
+# Turns of the loop without a message, after which none is on its way any more.
+CALM = 3
+PATIENCE_S = 30.0
+
+
+async def no_message_left(_least: float = 0.0, _most: float = 0.0) -> None:
+    """Until nobody in the running app has a message to take in."""
+    app, calm = active_app.get(), 0
+    async with asyncio.timeout(PATIENCE_S):
+        while calm < CALM:
+            await asyncio.sleep(0)
+            waiting = any(_has_mail(pump) for pump in (app, *app._registry))
+            calm = 0 if waiting else calm + 1
+
+
+def _has_mail(pump: MessagePump) -> bool:
+    return not pump._message_queue.empty() or pump._pending_message is not None
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key is over when its messages are, however busy the machine.
+
+    Textual's own pilot takes a process that gets no CPU for one that has nothing to do, and
+    sleeps 20 ms to find out; and a cache on a slow disk is no fault of the desk's here.
+    """
+    monkeypatch.setattr("textual.app.wait_for_idle", no_message_left)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", no_message_left)
+    monkeypatch.setattr("monitor.tui.source.DEADLINE_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -64,19 +98,24 @@ class Screen:
 
     async def settle(self) -> None:
         await self.desk.poll()
+        await self.loaded()
+        self.desk.paint()
+        await self.pilot.pause()
+
+    async def loaded(self) -> None:
+        """Until what the keys so far have asked of the cache is there."""
+        await self.pilot.pause()
         while loads := [worker for worker in self.desk.workers if worker.name != "feed"]:
             for worker in loads:
                 # One whose page has gone on to another moment is cancelled.
                 with suppress(WorkerCancelled):
                     await worker.wait()
             await self.pilot.pause()
-        self.desk.paint()
-        await self.pilot.pause()
 
     async def press(self, *keys: str) -> str:
         for key in keys:
             await self.pilot.press(key)
-            await self.pilot.pause()
+            await self.loaded()
         await self.settle()
         return self.text
 
