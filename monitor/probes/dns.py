@@ -49,7 +49,9 @@ class DnsProbe:
                 failure.sent if failure.reason is Reason.TIMEOUT else max(0, failure.sent - 1)
             )
             facts = DnsFacts(server=run.address, query=text, lost=max(0, lost))
-            return run.failed(failure, sent=max(1, failure.sent), facts=facts)
+            silent = failure.reason is Reason.TIMEOUT
+            said = run.late(failure) if silent else failure
+            return run.failed(said, sent=max(1, failure.sent), facts=facts)
         except Failure as failure:
             return run.failed(failure, facts=DnsFacts(server=run.address, query=text))
         except dns.exception.DNSException as error:

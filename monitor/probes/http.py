@@ -63,7 +63,7 @@ class _Attempt:
 
     def renew(self, target: Target) -> None:
         self.target = target
-        self.late = Reason.TIMEOUT
+        self.late = Reason.RESOLVER_TIMEOUT
         self.stream: Stream | None = None
         self.answer = Answer()
 
@@ -109,7 +109,7 @@ class HttpProbe:
                 await self._walk(attempt, params)
                 unmet = await self._look(attempt, params)
         except TimeoutError:
-            return self._failed(attempt, Failure(attempt.late))
+            return self._failed(attempt, run.late(Failure(attempt.late)))
         except Failure as failure:
             return self._failed(attempt, failure)
         if unmet is not None:
@@ -153,6 +153,7 @@ class HttpProbe:
 
     async def _fetch(self, attempt: _Attempt, params: HttpParams) -> None:
         target, answer = attempt.target, attempt.answer
+        attempt.late = Reason.TIMEOUT
         stream = await Stream.connect(attempt.run.address, target.port, self._clock)
         with stream:
             attempt.stream = stream

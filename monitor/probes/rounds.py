@@ -221,10 +221,20 @@ class Round:
             if ttls:
                 if not await self._wave(flow, ttls):
                     return
-            elif not wanted or end is not None or not await self._wait_for_turn():
+            elif wanted:
+                if end is not None or not await self._wait_for_turn():
+                    return
+            elif horizon >= self._horizon(horizon):
+                # Everybody up to there was heard: only a path that goes on is not at its end.
                 return
-            if trail.end is None and not trail.loop():
-                horizon = max(horizon, trail.last + SILENT_RUN)
+            horizon = self._horizon(horizon)
+
+    def _horizon(self, horizon: int) -> int:
+        """How far to ask: behind the last answer while the path has not ended."""
+        trail = self.trail
+        if trail.end is not None or trail.loop():
+            return horizon
+        return min(self._plan.max_ttl, max(horizon, trail.last + SILENT_RUN))
 
     def _granted(self, ttl: int) -> bool:
         """Whether ``ttl`` may be asked out of turn; what is unknown must be asked anyway."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from monitor.clock import Clock
 from monitor.probes.base import VANTAGE
@@ -10,6 +10,9 @@ from monitor.probes.failures import Failure
 from monitor.probes.resolve import Resolved, Resolver
 from monitor.records import Observation, Outcome, Reason
 from monitor.watchlist.model import Check
+
+# Of a run's time that looking its name up may take before the host is no longer to blame.
+_NAMES_SHARE: Final = 0.5
 
 
 class Run:
@@ -20,6 +23,7 @@ class Run:
         self.check = check
         self.at = clock.wall()
         self._started = clock.monotonic()
+        self._looked_up_ms = 0.0
         self.address = ""
 
     def ms(self) -> float:
@@ -35,10 +39,21 @@ class Run:
         found = await resolver.address(
             name or self.check.address, self.check.family, max(0.001, self.left_s())
         )
+        self._looked_up_ms += found.took_ms
         if not found.address:
             raise Failure(found.reason, found.note)
         self.address = found.address
         return found
+
+    def late(self, failure: Failure) -> Failure:
+        """What a run failed of whose time is over: of our resolver, if that took most of it.
+
+        A host that is left the rest of its time by our own resolver cannot be blamed.
+        """
+        spent = self._looked_up_ms / 1000
+        if self.address and spent <= _NAMES_SHARE * self.check.timeout_s:
+            return failure
+        return Failure(Reason.RESOLVER_TIMEOUT, f"its name took {spent:.1f} s" if spent else "")
 
     def ended(self, outcome: Outcome, reason: Reason = Reason.NONE, **more: Any) -> Observation:
         """The observation of this run; ``more`` are its further fields."""

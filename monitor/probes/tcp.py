@@ -39,7 +39,7 @@ class TcpProbe:
                     await stream.secure(context, params.server_name or check.address)
         except TimeoutError:
             reason = Reason.TIMEOUT if stream is None else Reason.TLS_TIMEOUT
-            return self._failed(run, Failure(reason), params, stream)
+            return self._failed(run, run.late(Failure(reason)), params, stream)
         except Failure as failure:
             return self._failed(run, failure, params, stream)
         finally:
