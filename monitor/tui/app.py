@@ -31,7 +31,7 @@ from monitor.tui.screens.base import DeskScreen
 from monitor.tui.screens.board import BoardScreen
 from monitor.tui.screens.help import HelpScreen
 from monitor.tui.screens.moment import MomentScreen
-from monitor.tui.screens.page import PageScreen
+from monitor.tui.screens.opening import screen_for
 from monitor.tui.source import Source
 from monitor.tui.style import VARIABLES, Palette
 from monitor.tui.tending import Tend, Tending
@@ -268,7 +268,7 @@ class Desk(App[None], inherit_bindings=False):
     def open_target(self, target: Target) -> None:
         """Go down to a page."""
         if len(self.screen_stack) < STACK_MOST:
-            self.push_screen(PageScreen(target))
+            self.push_screen(screen_for(target))
         else:
             self.say("this deep is deep enough: esc goes back")
 

@@ -10,8 +10,21 @@ from msgspec import structs
 from monitor.cache.history import ended
 from monitor.cache.reader import Reader
 from monitor.cache.series import Band, Bucket, Gap
-from monitor.records import DAY, HOUR, MINUTE, SECOND, CheckRow, HostRow, Kind, Micros, Phase
+from monitor.cache.sights import SightBucket
+from monitor.records import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    CheckRow,
+    CollectorRow,
+    HostRow,
+    Kind,
+    Micros,
+    Phase,
+)
 from monitor.tui.board import Board
+from monitor.tui.then import SILENT
 
 SPANS: Final = ((HOUR, "1 h"), (DAY, "24 h"), (7 * DAY, "7 d"), (90 * DAY, "90 d"))
 DEFAULT_SPAN: Final = 1
@@ -22,7 +35,8 @@ _RUNS: Final = 500
 
 class Asked(msgspec.Struct, frozen=True):
     """``span`` is a place in SPANS, ``until`` its end, ``size`` how many buckets; ``past``
-    when ``until`` is a moment in the past, of which nothing later may be known.
+    when ``until`` is a moment in the past, of which nothing later may be known; the routes
+    of ``prefixes`` are asked for beside the rest.
     """
 
     span: int
@@ -31,6 +45,7 @@ class Asked(msgspec.Struct, frozen=True):
     check: str = ""
     network: str = ""
     past: bool = False
+    prefixes: tuple[str, ...] = ()
 
 
 class History(msgspec.Struct):
@@ -42,6 +57,7 @@ class History(msgspec.Struct):
     buckets: list[Bucket] = []
     bands: list[Band] = []
     gaps: list[Gap] = []
+    routes: dict[str, list[SightBucket]] = {}
 
     @property
     def name(self) -> str:
@@ -64,7 +80,24 @@ def read_history(reader: Reader, asked: Asked) -> History:
         found.buckets = reader.series(asked.check, since, until, asked.size)
     if asked.network:
         found.bands = _known(reader.phases(asked.network, since, until), reader.begins())
+    if asked.prefixes:
+        heard = _heard(reader, asked)
+        for prefix in asked.prefixes:
+            sights = reader.sights(prefix, since, until, asked.size)
+            found.routes[prefix] = [_until(heard, bucket) for bucket in sights]
     return found
+
+
+def _heard(reader: Reader, asked: Asked) -> Micros:
+    """Up to when somebody was at work: what was said last does not stand beyond."""
+    row = reader.row_at("collector", asked.until) if asked.past else reader.row("collector")
+    if not isinstance(row, CollectorRow) or not row.beat:
+        return asked.until
+    return row.stopped if row.stopped >= row.beat else row.beat + SILENT
+
+
+def _until(heard: Micros, bucket: SightBucket) -> SightBucket:
+    return bucket if bucket.since < heard else SightBucket(bucket.since, bucket.until)
 
 
 def _known(bands: list[Band], begins: Micros | None) -> list[Band]:

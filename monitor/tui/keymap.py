@@ -42,10 +42,16 @@ HISTORY: Final = [
     Binding("Z", "zoom(-1)", "shorter", id="zoom-in", show=False),
 ]
 
+TRACES: Final = [
+    Binding("comma", "trace(-1)", "earlier trace", id="trace-back"),
+    Binding("full_stop", "trace(1)", "later trace", id="trace-forth"),
+]
+
 EVERYWHERE: Final = [
     Binding("escape", "back", "back", id="back", key_display="esc"),
     Binding("tab", "next_panel", "next panel", id="next", show=False),
     Binding("shift+tab", "previous_panel", "previous panel", id="previous", show=False),
+    Binding("p", "path", "path", id="path"),
     Binding("w", "why", "why", id="why"),
     Binding("x", "explain", "explanations", id="explain"),
     Binding("r", "probe", "probe now", id="probe"),
@@ -76,7 +82,8 @@ SECTIONS: Final = (
     ("Board", BOARD),
     ("Everywhere", EVERYWHERE),
     ("In time", TIME),
-    ("History of a host, a check, a network", HISTORY),
+    ("History of a host, a check, a network, a path", HISTORY),
+    ("On the path of a host", TRACES),
     ("In a drill", DRILL),
 )
 BINDING_IDS: Final = frozenset(
@@ -87,6 +94,9 @@ FOOTER: Final = (
     "open",
     "back",
     "time-now",
+    "trace-back",
+    "trace-forth",
+    "path",
     "why",
     "explain",
     "filter",
@@ -117,6 +127,8 @@ _NAMES: Final = {
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",
     "at": "@",
+    "comma": ",",
+    "full_stop": ".",
     "greater_than_sign": ">",
 }
 

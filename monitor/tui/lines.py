@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from rich.cells import cell_len
 
-from monitor.records import Event, Observation
+from monitor.records import Event, Hop, Micros, Observation
 
 # (text, style name): the names are those of monitor.tui.style.STYLES.
 Span = tuple[str, str]
@@ -43,7 +43,22 @@ class ExplanationsTarget(msgspec.Struct, frozen=True):
     id: str
 
 
-# What enter, w and x open.
+class PathTarget(msgspec.Struct, frozen=True):
+    """The whole screen about the way to a host, opened on a line of it."""
+
+    host: str
+    line: str = ""
+
+
+class HopTarget(msgspec.Struct, frozen=True):
+    """A hop of a trace, its AS, and the hosts behind them; ``check`` traced it at ``at``."""
+
+    check: str
+    at: Micros
+    hop: Hop
+
+
+# What enter, w, x and p open.
 Target = (
     HostTarget
     | CheckTarget
@@ -52,6 +67,8 @@ Target = (
     | ObservationTarget
     | WhyTarget
     | ExplanationsTarget
+    | PathTarget
+    | HopTarget
 )
 
 

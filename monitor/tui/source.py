@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from monitor.cache.schema import CacheClosed, CacheError, CacheLocked
 from monitor.records import Event, Micros, Observation
 from monitor.report.why import Why, why
 from monitor.tui.history import Asked, History, read_history
+from monitor.tui.story import PathAsked, PathStory, read_path
 from monitor.tui.then import Then, read_then
 
 T = TypeVar("T")
@@ -71,6 +72,18 @@ class Source:
 
     async def history(self, asked: Asked) -> History:
         return await self._ask(lambda reader: read_history(reader, asked))
+
+    async def path(self, asked: PathAsked) -> PathStory:
+        """The stored traces of a check."""
+        return await self._ask(lambda reader: read_path(reader, asked))
+
+    async def behind(
+        self, hops: Sequence[str], at: Micros | None = None
+    ) -> dict[str, list[str]]:
+        """By address, the hosts whose latest trace passes it; with ``at``, of then."""
+        return await self._ask(
+            lambda reader: {hop: reader.hosts_behind(hop, at) for hop in hops}
+        )
 
     async def request(self, at: Micros, verb: str, subject: str) -> int:
         return await self._run(lambda: self._say(at, verb, subject))

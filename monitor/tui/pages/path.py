@@ -104,15 +104,15 @@ def trace_lines(
     address = max(9, min(longest, max(15, width // 3)))
     lines: list[Line] = [_head(width, address)] if facts.hops else []
     inside = False
-    ends = _last_answer(facts)
+    ends = last_answer(facts)
     silent = 0
     for place, hop in enumerate(facts.hops):
         if place > ends >= -1 and not facts.reached:
             silent += 1
             continue
-        if network is not None and not inside and _holds(network, hop):
+        if network is not None and not inside and holds(network, hop):
             inside = True
-            lines.append(_rule(f"border of {network.name}", width, marks.rule, "accent"))
+            lines.append(rule(f"border of {network.name}", width, marks.rule, "accent"))
         lines.append(_hop(hop, network, width, address, marks))
     if not facts.reached:
         when = ""
@@ -120,8 +120,8 @@ def trace_lines(
             when = f" since {clock(known.since)}"
         elif host is not None and host.since and host.state in ("DOWN", "UNREACHABLE"):
             when = f" since {clock(host.since)}"
-        lines += _break(facts.hops[ends] if ends >= 0 else None, when, silent, look)
-        lines += _after_break(last, network, marks)
+        lines += break_lines(facts.hops[ends] if ends >= 0 else None, when, silent, look)
+        lines += after_break(last, network, marks)
     elif not facts.hops:
         lines.append(line((" reached, but no hop on the way answered", "dim")))
     if facts.reached:
@@ -129,11 +129,11 @@ def trace_lines(
     return lines
 
 
-def _break(hop: Hop | None, when: str, silent: int, look: Look) -> list[Line]:
+def break_lines(hop: Hop | None, when: str, silent: int, look: Look) -> list[Line]:
     """Where the path ends, since when, and what was asked beyond."""
     fits = (text for text in _breaks(hop, when) if cell_len(text) <= look.width - 6)
     title = next(fits, "break")
-    lines = [_rule(title, look.width, look.marks.thick, "break")]
+    lines = [rule(title, look.width, look.marks.thick, "break")]
     said = [] if when in title else [when.strip()]
     if silent:
         said.append(f"{silent} further hops silent")
@@ -143,7 +143,7 @@ def _break(hop: Hop | None, when: str, silent: int, look: Look) -> list[Line]:
     return lines
 
 
-def _after_break(last: Observation, network: NetworkRow | None, marks: Marks) -> list[Line]:
+def after_break(last: Observation, network: NetworkRow | None, marks: Marks) -> list[Line]:
     lines: list[Line] = []
     if last.reason not in (Reason.NONE, Reason.PATH_BREAK):
         said = f", said by {last.said_by}" if last.said_by else ""
@@ -155,7 +155,7 @@ def _after_break(last: Observation, network: NetworkRow | None, marks: Marks) ->
     return lines
 
 
-def _last_answer(facts: TraceFacts) -> int:
+def last_answer(facts: TraceFacts) -> int:
     return max((place for place, hop in enumerate(facts.hops) if hop.address), default=-1)
 
 
@@ -173,7 +173,7 @@ def _breaks(hop: Hop | None, when: str) -> Iterator[str]:
         yield f"break: nothing beyond {hop.address}"
 
 
-def _rule(title: str, width: int, sign: str, style: str) -> Line:
+def rule(title: str, width: int, sign: str, style: str) -> Line:
     room = max(0, width - cell_len(title) - 5)
     return line((f" {sign * 2} {title} {sign * room}", style))
 
@@ -212,7 +212,7 @@ def _hop(hop: Hop, network: NetworkRow | None, width: int, address: int, marks: 
     )
 
 
-def _holds(network: NetworkRow, hop: Hop) -> bool:
+def holds(network: NetworkRow, hop: Hop) -> bool:
     """Whether a hop stands inside the network: by its AS, else by its address."""
     if hop.asn is not None:
         return hop.asn in network.origin_asns

@@ -62,8 +62,7 @@ def _share(row: NetworkRow, asn: int) -> tuple[Span, ...]:
 
 def network_lines(row: NetworkRow, board: Board, look: Look) -> list[Line]:
     """Each prefix with who sees it, and the feeds that say so; none where nobody asks."""
-    routes = [route for route in board.routes.values() if route.network == row.id]
-    routes.sort(key=_place)
+    routes = routes_of(row, board)
     heard = [route for route in routes if route.memory is not None or route.at or route.since]
     if not heard and row.routes_state is FeedState.ABSENT:
         return []
@@ -138,9 +137,26 @@ def _feed_line(row: FeedRow, now: Micros) -> Line:
 
 def path_line(host: HostRow, board: Board, look: Look) -> list[Line]:
     """The routes of the prefix a host's address lies in; none where nobody tells."""
+    row = route_of(host, board)
+    return route_line(row, look) if row is not None else []
+
+
+def route_of(host: HostRow, board: Board) -> RouteRow | None:
+    """The routes of the prefix a host's address lies in, if somebody tells of them."""
     address = host.hosting.address if host.hosting is not None else host.address
-    row = around(board.routes.values(), address)
-    if row is None or not row.peers:
+    return around(board.routes.values(), address)
+
+
+def routes_of(network: NetworkRow, board: Board) -> list[RouteRow]:
+    """The routes of a network's prefixes, in order of address."""
+    return sorted(
+        (row for row in board.routes.values() if row.network == network.id), key=_place
+    )
+
+
+def route_line(row: RouteRow, look: Look) -> list[Line]:
+    """One prefix in one line; nothing where no peer tells of it."""
+    if not row.peers:
         return []
     marks = look.marks
     looks = row.soft or row.state

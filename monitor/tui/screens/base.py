@@ -9,7 +9,16 @@ from textual.screen import Screen
 
 from monitor.records import HOUR, CheckRow, HostRow
 from monitor.tui import keymap
-from monitor.tui.lines import ExplanationsTarget, WhyTarget
+from monitor.tui.lines import (
+    CheckTarget,
+    EventTarget,
+    ExplanationsTarget,
+    HostTarget,
+    ObservationTarget,
+    PathTarget,
+    Target,
+    WhyTarget,
+)
 from monitor.tui.travel import Move
 from monitor.tui.widgets.keybar import KeyBar
 from monitor.tui.widgets.linelist import LineList
@@ -98,6 +107,29 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         else:
             self.desk.say("no network is watched behind this")
 
+    def host_here(self) -> HostRow | None:
+        """The host under the cursor, else the one this screen is about."""
+        focused = self.focused
+        target = focused.target if isinstance(focused, LineList) else None
+        kind, _, name = (_about(target) or self.subject()[0]).partition(":")
+        if kind not in ("host", "check"):
+            return None
+        return self.desk.board.hosts.get(name.partition("/")[0])
+
+    def action_path(self) -> None:
+        """The way to the host, or to the neighbour that is traced for it."""
+        host = self.host_here()
+        if host is None:
+            self.desk.say("put the cursor on a host first")
+            return
+        traced = self.desk.board.traced(host)
+        if not traced.trace:
+            self.desk.say(f"nobody traces the way to {host.name}: it has no trace check")
+            return
+        if traced is not host:
+            self.desk.say(f"{host.name} is not traced; this is the path to {traced.name}")
+        self.desk.open_target(PathTarget(traced.id))
+
     async def action_probe(self) -> None:
         subject, name = self.subject()
         await self.desk.probe(subject, name)
@@ -133,6 +165,23 @@ class DeskScreen(Screen[None], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         await self.desk.action_quit()
+
+
+def _about(target: Target | None) -> str:
+    """The subject of the cache behind a line; '' where there is none."""
+    match target:
+        case HostTarget(id) | PathTarget(id):
+            return f"host:{id}"
+        case CheckTarget(id):
+            return f"check:{id}"
+        case ObservationTarget(observation):
+            return f"check:{observation.check}"
+        case EventTarget(event):
+            return event.subject
+        case WhyTarget(subject):
+            return subject
+        case _:
+            return ""
 
 
 def subject_of(row: HostRow | CheckRow | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from textual.worker import Worker
 
 from monitor.cache.history import ended
 from monitor.cache.schema import CacheError
-from monitor.records import Event, Observation, Row
+from monitor.records import Event, Micros, Observation, Row
 from monitor.report.why import UnknownSubject, Why
 from monitor.tui import keymap
 from monitor.tui.history import SPANS, Asked, History, due, main_check
@@ -83,8 +83,11 @@ class PageScreen(DeskScreen):
         fresh = row is not None and row is not self._loaded
         if fresh or (asked is not None and due(asked, self._asking)):
             self._loaded, self._asking = row, asked
-            self._loading = self.run_worker(self._load, exclusive=True)
+            self._reload()
         self._show()
+
+    def _reload(self) -> None:
+        self._loading = self.run_worker(self._load, exclusive=True)
 
     def _forget(self) -> None:
         if self._loading is not None:
@@ -170,17 +173,8 @@ class PageScreen(DeskScreen):
 
     async def _load(self) -> None:
         source, asked = self.desk.source, self._asking
-        at = self._then.at if self._then is not None else None
         try:
-            match self.target:
-                case HostTarget(id):
-                    self._events = await source.events(f"host:{id}", EVENTS, at)
-                case NetworkTarget(id):
-                    self._events = await source.events(f"network:{id}", EVENTS, at)
-                case CheckTarget(id):
-                    self._runs = await source.observations(id, OBSERVATIONS, at)
-                case WhyTarget(subject):
-                    self._why = await source.why(subject, at)
+            await self._fetch(self._then.at if self._then is not None else None)
             drawn = self._history.asked if self._history is not None else None
             if asked is not None and due(asked, drawn):
                 self._history = await source.history(asked)
@@ -190,6 +184,19 @@ class PageScreen(DeskScreen):
         if self.is_attached:
             self._show()
 
+    async def _fetch(self, at: Micros | None) -> None:
+        """Read what only the cache holds, as of ``at`` or of now; raises CacheError."""
+        source = self.desk.source
+        match self.target:
+            case HostTarget(id):
+                self._events = await source.events(f"host:{id}", EVENTS, at)
+            case NetworkTarget(id):
+                self._events = await source.events(f"network:{id}", EVENTS, at)
+            case CheckTarget(id):
+                self._runs = await source.observations(id, OBSERVATIONS, at)
+            case WhyTarget(subject):
+                self._why = await source.why(subject, at)
+
     def _show(self) -> None:
         page = self.query_one("#page", PageList)
         lines = self._lines(page.line_width)
@@ -197,11 +204,14 @@ class PageScreen(DeskScreen):
             lines.insert(0, line((f" {self._problem}", "warn")))
         page.show(lines, *self._titles())
         if not self._placed and page.size.height > 0:
-            # The cursor starts on the first thing that can be opened.
-            first = next((at for at, made in enumerate(lines) if made.target), None)
+            first = self._begin_at(lines)
             if first is not None:
                 self._placed = True
                 page.move_to(first)
+
+    def _begin_at(self, lines: Sequence[Line]) -> int | None:
+        """The cursor starts on the first thing that can be opened."""
+        return next((at for at, made in enumerate(lines) if made.target), None)
 
     def _lines(self, width: int) -> list[Line]:
         desk = self.desk
@@ -258,3 +268,5 @@ class PageScreen(DeskScreen):
                 return f"Why {board.name_of(subject)}", subject
             case ExplanationsTarget(id):
                 return f"Explanations, {board.name_of(f'network:{id}')}", "none is decided"
+            case _:
+                return "", ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.records import HostRow
+from monitor.tui.lines import PathTarget, Target
 from monitor.tui.pages.path import path_lines, path_titles
 from monitor.tui.text import Look
 from monitor.tui.widgets.linelist import PageList
@@ -14,6 +15,18 @@ class PathPanel(PageList):
     def __init__(self) -> None:
         super().__init__(id="path")
         self.host = ""
+
+    @property
+    def target(self) -> Target | None:
+        """What the line is about, else the whole screen about this path, at this hop."""
+        found = super().target
+        if found is not None or not self.host:
+            return found
+        host = self.desk.board.hosts.get(self.host)
+        traced = self.desk.board.traced(host) if host is not None else None
+        if traced is None or not traced.trace:
+            return None
+        return PathTarget(traced.id, self.line_key(self.index))
 
     def follow(self, host: HostRow | None) -> None:
         """Show the path of another host."""
