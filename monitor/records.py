@@ -92,6 +92,7 @@ class FeedReason(StrEnum):
     TOO_LARGE = "too-large"
     FEED_ERROR = "feed-error"
     NO_CONTROL = "no-control"
+    NO_DATA = "no-data"
     CRASHED = "crashed"
 
 
@@ -117,6 +118,7 @@ FEED_REASONS: Final[dict[FeedReason, str]] = {
     FeedReason.TOO_LARGE: "more than we take",
     FeedReason.FEED_ERROR: "the feed reports an error",
     FeedReason.NO_CONTROL: "no data for a control prefix either: outside its horizon",
+    FeedReason.NO_DATA: "it answers, and has no data of this",
     FeedReason.CRASHED: "the reader itself failed",
 }
 
@@ -771,8 +773,33 @@ class NetworkRow(msgspec.Struct, omit_defaults=True):
     upstreams: dict[int, UpstreamShare] = {}
 
 
+class OwnRole(StrEnum):
+    """What a control of our own side is to us."""
+
+    GATEWAY = "gateway"
+    RESOLVER = "resolver"
+
+
+class OwnControl(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something between us and everybody else: the gateway, a resolver.
+
+    ``answers`` is None while that is not known, or would prove nothing: ``ever`` says whether
+    it has answered at all.  ``reason`` is why it does not.
+    """
+
+    role: OwnRole
+    address: str
+    answers: bool | None = None
+    reason: Reason = Reason.NONE
+    ever: bool = False
+
+
 class VantageRow(msgspec.Struct, omit_defaults=True):
-    """Current row of a vantage: may what is seen from here be trusted?"""
+    """Current row of a vantage: may what is seen from here be trusted?
+
+    The counts are of far controls alone; ``own`` is what tells our own link, gateway and
+    resolver apart.  ``nameless`` is since when no resolver of ours answers, 0 while one does.
+    """
 
     id: str
     health: Vantage = Vantage.UNKNOWN
@@ -782,6 +809,8 @@ class VantageRow(msgspec.Struct, omit_defaults=True):
     total: int = 0
     asns: int = 0
     why: str = ""
+    own: tuple[OwnControl, ...] = ()
+    nameless: Micros = 0
 
 
 class CollectorRow(msgspec.Struct, omit_defaults=True):
@@ -1029,6 +1058,40 @@ class PathRow(msgspec.Struct, omit_defaults=True):
     removed: bool = False
 
 
+class WitnessSign(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One series of an independent witness.
+
+    ``source`` is its name there, ``subject`` what it is of (``AS131279``, ``KP``).
+    ``value`` is the newest that is settled, ``at`` the end of the bin it counts; ``usual``
+    the median of the day before.  None is no data, which is not zero.
+    """
+
+    source: str
+    subject: str
+    state: FeedState = FeedState.ABSENT
+    reason: FeedReason = FeedReason.NONE
+    value: float | None = None
+    usual: float | None = None
+    at: Micros = 0
+
+
+class WitnessRow(msgspec.Struct, omit_defaults=True):
+    """What an independent witness says of a network: shown beside what is judged here, and
+    part of no judgement.
+
+    ``state`` is the best of its signs', ``since`` when it began; ``at`` when the witness was
+    last asked.  ``removed`` marks one that is not asked any more.
+    """
+
+    network: str
+    state: FeedState = FeedState.ABSENT
+    reason: FeedReason = FeedReason.NONE
+    since: Micros = 0
+    at: Micros = 0
+    signs: tuple[WitnessSign, ...] = ()
+    removed: bool = False
+
+
 class OriginsRow(msgspec.Struct, omit_defaults=True):
     """What origin look-ups have found, so that a restart asks nobody again.
 
@@ -1060,6 +1123,7 @@ Row = (
     | RouteRow
     | FeedRow
     | PathRow
+    | WitnessRow
     | OriginsRow
     | NamesRow
 )
@@ -1101,6 +1165,8 @@ def subject_of(row: Row) -> str:
             return f"feed:{row.name}"
         case PathRow():
             return f"path:{row.check}"
+        case WitnessRow():
+            return f"witness:{row.network}"
         case _:
             return _ALONE[type(row)]
 
@@ -1163,6 +1229,7 @@ _ROW_TYPES: Final[dict[str, type[Any]]] = {
     "path": PathRow,
     "origins": OriginsRow,
     "names": NamesRow,
+    "witness": WitnessRow,
 }
 _ROW_DECODERS: Final = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()

@@ -16,8 +16,10 @@ import msgspec
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
 from monitor.assess import situation
-from monitor.assess.network import Burst, Tally, fell_at
+from monitor.assess.loss import Burst, bursts_of
+from monitor.assess.network import Tally, fell_at
 from monitor.assess.origin import measured, moved, origin_of
+from monitor.assess.own import OWN_CHECKS
 from monitor.assess.paths import Paths
 from monitor.assess.roster import Judged, Roster, Watched
 from monitor.assess.routed import NetworkRoutes, withdrawn
@@ -132,6 +134,9 @@ class Assessor:
         """Judge one observation; time moves to its end first."""
         found = self._roster.of_check.get(observation.check)
         if found is None:
+            if observation.check in OWN_CHECKS:
+                self.tick(checks.ended(observation))
+                self._guard.hear(observation)
             return
         self.tick(checks.ended(observation))
         self._guard.hear(observation)
@@ -251,9 +256,9 @@ class Assessor:
 
     def _one_round(self, now: Micros) -> None:
         row = self._guard.row
-        before = (row.health, row.answering, row.known, row.asns)
+        before = msgspec.structs.astuple(row)
         events = self._guard.round(now)
-        if before != (row.health, row.answering, row.known, row.asns):
+        if before != msgspec.structs.astuple(row):
             self.verdict.add(row)
         for event in events:
             self._tell(event)
@@ -349,7 +354,7 @@ class Assessor:
         health = self._guard.row.health
         if health in (Vantage.FAULT, Vantage.RECHECK):
             return
-        lossy = dns_up = dns_total = 0
+        dns_up = dns_total = 0
         reached: dict[str, bool | None] = {}
         last: dict[str, Micros] = {}
         bursts: dict[str, Burst] = {}
@@ -357,9 +362,7 @@ class Assessor:
             voices = watched.voices
             reached[watched.row.id] = hosts.reach(voices)
             last[watched.row.id] = hosts.last_reached(voices)
-            loss = watched.row.loss
-            lossy += loss is not None and self._rules.loss <= loss < 1.0
-            bursts.update(_burst(watched))
+            bursts.update(bursts_of(watched.voices))
             for row in voices:
                 if row.kind is Kind.DNS and row.memory is not None and not row.stale:
                     dns_total += row.memory.reached is not None
@@ -368,7 +371,7 @@ class Assessor:
         evidence = hosts.evidence(rows, self._rules.evidence_kept)
         gone = withdrawn(judged.routes)
         tally = Tally(
-            *(reached, last, lossy, dns_up, dns_total, evidence),
+            *(reached, last, dns_up, dns_total, evidence),
             withdrawn=gone,
             bursts=bursts,
             ours=self._own_bursts(),
@@ -392,10 +395,10 @@ class Assessor:
             self.verdict.add(judged.row)
 
     def _own_bursts(self) -> dict[str, Burst]:
-        """What our own line loses: the newest bursts of the far controls."""
+        """What our own line loses: the newest looks at the far controls."""
         found: dict[str, Burst] = {}
         for host in self.watchlist.controls("far"):
-            found.update(_burst(self._roster.hosts[host.id]))
+            found.update(bursts_of(self._roster.hosts[host.id].voices))
         return found
 
     def _stale_at(self, row: CheckRow) -> Micros:
@@ -535,12 +538,3 @@ def _prefix(network: Network | None, address: str) -> str:
         return ""
     found = ipaddress.ip_address(address)
     return next(prefix for prefix in network.prefixes if found in ipaddress.ip_network(prefix))
-
-
-def _burst(watched: Watched) -> dict[str, Burst]:
-    """The newest burst of echoes of a host that answers, by its id; empty without one."""
-    newest = watched.main.last if watched.main else None
-    loss = watched.row.loss
-    if newest is None or loss is None or loss >= 1.0:
-        return {}
-    return {watched.row.id: Burst(newest.at, newest.sent, newest.sent - newest.received)}

@@ -7,13 +7,12 @@ refusal or an HTTP 500, has a line: sites and line are told apart here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from math import sqrt
-from typing import NamedTuple
 
 import msgspec
 
+from monitor.assess.loss import Burst, LossMeter
 from monitor.assess.rules import Rules
 from monitor.records import (
     SECOND,
@@ -31,14 +30,6 @@ _AFTER_LOSS = frozenset({Phase.LOST, Phase.PARTIAL})
 _QUIET = frozenset({"first-look", "as-before", "usual", "vantage"})
 
 
-class Burst(NamedTuple):
-    """How many of the packets ``sent`` ``at`` a moment were ``lost``."""
-
-    at: Micros
-    sent: int
-    lost: int
-
-
 class Tally(msgspec.Struct):
     """One round of a network.
 
@@ -49,7 +40,6 @@ class Tally(msgspec.Struct):
 
     reached: Mapping[str, bool | None]
     last: Mapping[str, Micros]
-    lossy: int = 0
     dns_up: int = 0
     dns_total: int = 0
     evidence: tuple[Observation, ...] = ()
@@ -69,28 +59,6 @@ def fell_at(silent: Sequence[Micros], total: int, rules: Rules) -> Micros:
     return 0
 
 
-def more_than_chance(
-    bursts: Collection[Burst], rules: Rules, ours: Collection[Burst] = ()
-) -> bool:
-    """Whether these lost ``loss`` of their packets or more, by the binomial's deviation.
-
-    What the far controls lose (``ours``) is lost on our own line, before anybody else's: it
-    is expected of these too, with the doubt that so small a sample leaves.
-    """
-    sent, lost = _totals(bursts)
-    sent_ours, lost_ours = _totals(ours)
-    own = lost_ours / sent_ours if sent_ours else 0.0
-    expected = 1.0 - (1.0 - rules.loss) * (1.0 - own)
-    variance = expected * (1.0 - expected) * sent
-    if sent_ours:
-        variance += ((1.0 - rules.loss) * sent) ** 2 * own * (1.0 - own) / sent_ours
-    return lost > 0 and lost >= expected * sent + rules.lossy_sigmas * sqrt(variance)
-
-
-def _totals(bursts: Collection[Burst]) -> tuple[int, int]:
-    return sum(burst.sent for burst in bursts), sum(burst.lost for burst in bursts)
-
-
 class NetworkJudge:
     """Moves one network's row from round to round."""
 
@@ -100,8 +68,7 @@ class NetworkJudge:
         if row.memory is None:
             row.memory = NetMemory()
         self._memory: NetMemory = row.memory
-        self._bursts: dict[str, list[Burst]] = {}
-        self._ours: dict[str, list[Burst]] = {}
+        self._loss = LossMeter(rules)
         self.doubt: Micros = 0
         self._doubts_now = False
 
@@ -119,8 +86,7 @@ class NetworkJudge:
         """Our own fault: nothing is known of the network now.  The event, if that is new."""
         memory, row = self._memory, self.row
         self.doubt = 0
-        self._bursts.clear()
-        self._ours.clear()
+        self._loss.clear()
         memory.bad = memory.good = memory.lossy = memory.partial = 0
         memory.bad_since = memory.low_since = memory.well_since = 0
         row.why = why
@@ -176,9 +142,9 @@ class NetworkJudge:
 
     def _count(self, now: Micros, share: float, tally: Tally, *, may_condemn: bool) -> None:
         memory, rules = self._memory, self._rules
-        lossy = tally.lossy >= rules.lossy_share * max(1, len(tally.reached))
-        lossy = self._loses(tally) and lossy
-        memory.lossy = memory.lossy + 1 if lossy else 0
+        loses = self._loss.loses(now, tally.bursts, tally.ours, memory.lossy)
+        memory.lossy = memory.lossy + 1 if loses else 0
+        memory.calm = 0 if loses else memory.calm + 1
         partial = rules.lost_share <= share < rules.well_share
         memory.partial = memory.partial + 1 if partial else 0
         if share >= rules.well_share:
@@ -221,25 +187,6 @@ class NetworkJudge:
         self._doubts_now = self.doubt > before
         return self.doubt
 
-    def _loses(self, tally: Tally) -> bool:
-        """Whether all of them together lose more than chance and our own line would have it."""
-        long = self._keep(self._bursts, tally.bursts)
-        ours = self._keep(self._ours, tally.ours)
-        return any(
-            more_than_chance(each, self._rules, ours) for each in (tally.bursts.values(), long)
-        )
-
-    def _keep(self, kept: dict[str, list[Burst]], newest: Mapping[str, Burst]) -> list[Burst]:
-        """The newest bursts of each host that still answers, in one list."""
-        for gone in kept.keys() - newest.keys():
-            del kept[gone]
-        for host, burst in newest.items():
-            bursts = kept.setdefault(host, [])
-            if burst not in bursts[-1:]:
-                bursts.append(burst)
-                del bursts[: -self._rules.lossy_bursts]
-        return [burst for bursts in kept.values() for burst in bursts]
-
     def _quiet_since(self, tally: Tally) -> Micros:
         """When the last of the hosts that are silent now was heard."""
         heard = [at for host, at in tally.last.items() if tally.reached[host] is False and at]
@@ -253,7 +200,8 @@ class NetworkJudge:
             return memory.partial == 1
         return (
             self._doubts_now
-            or memory.bad == 1
+            or 1 in (memory.bad, memory.lossy)
+            or self._loss.doubts
             or (self.row.phase is Phase.PARTIAL and memory.good == 1)
         )
 
@@ -304,9 +252,19 @@ class NetworkJudge:
             return Phase.STABLE, "usual", now
         if memory.good < self._rules.good_rounds:
             return None
+        if self._was_one_loss(now):
+            memory.changes, memory.dips = [], []
         if self._flickers(now):
             return Phase.UNSTABLE, "flicker", self._restless_since()
         return Phase.RESTORED, "restored", memory.well_since
+
+    def _was_one_loss(self, now: Micros) -> bool:
+        """Out of a loss that lasted longer than any calm: what shook it before is over."""
+        row, rules = self.row, self._rules
+        if row.phase is not Phase.LOST or now - row.since < rules.flicker_quiet:
+            return False
+        losses = [at for at, phase in self._memory.history if phase is Phase.LOST]
+        return len([at for at in losses if now - at <= rules.flicker_span]) <= 1
 
     def _settling(self, now: Micros) -> tuple[Phase, str, Micros] | None:
         memory = self._memory
@@ -326,7 +284,8 @@ class NetworkJudge:
 
     def _calming(self, now: Micros) -> tuple[Phase, str, Micros] | None:
         memory = self._memory
-        if memory.good < self._rules.good_rounds or memory.lossy or self._flickers(now):
+        enough = self._rules.good_rounds
+        if min(memory.good, memory.calm) < enough or self._flickers(now):
             return None
         return Phase.STABLE, "clear", now
 

@@ -63,11 +63,16 @@ class Rules(msgspec.Struct, frozen=True):
     flicker_host_changes: int = 4
     flicker_dips: int = 3
     flicker_quiet: Micros = HOUR
-    lossy_share: float = 0.5
-    # A handful of echoes measures no percentage: of the newest bursts, or of this many of
-    # each host, so many standard deviations more than ``loss`` must be lost (binomial).
-    lossy_bursts: int = 5
+    # A handful of packets measures no percentage: of the newest burst of every host, or of
+    # all of the last minutes, so many standard deviations more than ``loss`` must be lost
+    # (binomial), and this share of the checks must have lost something.
     lossy_sigmas: float = 2.0
+    lossy_window: Micros = 5 * MINUTE
+    lossy_share: float = 1 / 3
+    # While it seems so and too few were sent to tell, everybody is asked this often.
+    lossy_ask: Micros = MINUTE
+    # What has been losing must lose clearly less before that is over.
+    lossy_clear: float = 0.15
     # What answers for a day without a change is what is usual.
     settle: Micros = 24 * HOUR
     # routes (DESIGN 4.6; BGPalerter collects withdrawals over 360 s)

@@ -128,9 +128,10 @@ def _phases(rules: Rules) -> dict[str, str]:
             f"together {rules.flicker_dips} times (rule 3)."
         ),
         "loss": (
-            f"At least {_percent(rules.lossy_share)} of the hosts inside lost "
-            f"{_percent(rules.loss)} of their packets or more, in {rules.bad_rounds} rounds, "
-            "and all of them together more of it than chance would have (rule 5)."
+            f"The hosts inside together lost {_percent(rules.loss)} of their packets, and more "
+            "than chance and our own line's loss would have, in "
+            f"{rules.bad_rounds} rounds; at least {_percent(rules.lossy_share)} of their "
+            "checks lost something (rule 5)."
         ),
     }
 

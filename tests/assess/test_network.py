@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.assess.network import Burst, fell_at, more_than_chance
+from monitor.assess.network import fell_at
 from monitor.assess.rules import RULES
 from monitor.records import (
     Event,
@@ -264,18 +264,3 @@ def silence(check: str, at: int) -> Observation:
 def test_a_lost_echo_here_and_there_is_no_loss_of_the_network(nk: Country) -> None:
     nk.live(10 * MIN, down=6, reason=Reason.LOSS, outcome=Outcome.WARN, sent=5, received=4)
     assert nk.phases() == ["STABLE"]
-
-
-def test_loss_is_more_than_chance_by_two_deviations() -> None:
-    assert not more_than_chance([], RULES)
-    assert not more_than_chance([Burst(0, 5, 2)], RULES)
-    assert more_than_chance([Burst(0, 5, 3)], RULES)
-    assert not more_than_chance([Burst(0, 5, 1)] * 30, RULES)
-    assert more_than_chance([Burst(0, 5, 1), Burst(0, 5, 2)] * 15, RULES)
-
-
-def test_what_our_own_line_loses_is_expected_of_everybody() -> None:
-    theirs = [Burst(0, 5, 2)] * 20
-    assert more_than_chance(theirs, RULES, [Burst(0, 5, 0)] * 9)
-    assert not more_than_chance(theirs, RULES, [Burst(0, 5, 2)] * 9)
-    assert more_than_chance([Burst(0, 5, 4)] * 20, RULES, [Burst(0, 5, 2)] * 9)
