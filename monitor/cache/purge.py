@@ -11,7 +11,6 @@ from monitor.records import DAY, HOUR, Micros
 
 # Free pages are used again by the next observations; only a surplus is given back.
 _RESERVE: Final = 0.1
-_PAGES_A_SLICE: Final = 512
 # Looking whether a check has anything old costs a few microseconds.
 _CHECKS_A_SLICE: Final = 200
 
@@ -49,16 +48,9 @@ class Purge:
         )
         self._delete = f"DELETE FROM {kept.table} WHERE check_no = ? AND {kept.key} < ?"  # noqa: S608 - our own names
 
-    def slice(self, before: Micros, rows: int) -> int:
-        """Delete up to ``rows`` from before; how many rows went, 0 at the end."""
-        while True:
-            gone, more = self.step(before, rows)
-            if gone or not more:
-                return gone
-
     def step(self, before: Micros, rows: int) -> tuple[int, bool]:
-        """As :meth:`slice`, bounded in what it looks at too: how many went, and whether
-        there are checks left to look at.
+        """Delete up to ``rows`` from before: how many went, and whether there are checks left
+        to look at.
         """
         bound = before // self._unit
         checks = self._db.execute(_CHECKS, (self._check, _CHECKS_A_SLICE)).fetchall()
@@ -99,8 +91,8 @@ class Purge:
         return deleted, not last
 
 
-def give_back(db: sqlite3.Connection, pages: int = _PAGES_A_SLICE) -> bool:
-    """Return free pages beyond the reserve to the disk; whether there were any."""
+def give_back(db: sqlite3.Connection, pages: int) -> bool:
+    """Return up to ``pages`` free pages beyond the reserve; whether there were any."""
     total = int(db.execute("PRAGMA page_count").fetchall()[0][0])
     free = int(db.execute("PRAGMA freelist_count").fetchall()[0][0])
     surplus = min(free - int(total * _RESERVE), pages)

@@ -55,13 +55,9 @@ class Upkeep:
         self._roll_up.clear()
         self._purged = [0, 0, 0]
 
-    def roll_up(self, now: Micros) -> bool:
-        """Roll up one slice of what is due; whether anything was."""
-        return self._roll_up.slice(now, _RUNS_A_SLICE)
-
     def slice(self, now: Micros, retention: Retention) -> bool:
         """Roll up before purging anything; whether anything was due."""
-        if self.roll_up(now):
+        if self._roll_up.slice(now, _RUNS_A_SLICE):
             return True
         spans = (retention.raw, retention.fives, retention.hours)
         for tier, span in enumerate(spans):

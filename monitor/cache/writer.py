@@ -13,7 +13,6 @@ import msgspec
 
 from monitor.cache import codec, filing, parts
 from monitor.cache.history import Ledger, moment_of
-from monitor.cache.purge import Purge, give_back
 from monitor.cache.rollup import Watermarks
 from monitor.cache.says import Request
 from monitor.cache.schema import (
@@ -81,7 +80,6 @@ class Writer:
         self._rolled = Watermarks(db)
         self._filing = filing.Filing(db, self._rolled)
         self._ledger = Ledger(db)
-        self._purge = Purge(db)
         self._upkeep = Upkeep(db, self._rolled, self._filing.details)
         self._patience = WAL_CAP_BYTES
         return db
@@ -249,28 +247,6 @@ class Writer:
             busy = self._upkeep.slice(now, retention)
             self._cap_log(db)
             return busy
-
-    def roll_up(self, now: Micros) -> bool:
-        """Roll up one slice of the runs before ``now``; whether any were due."""
-        with self._turn, self._failing():
-            self._ready()
-            return self._upkeep.roll_up(now)
-
-    def purge(self, now: Micros, keep: Micros, slice_rows: int = 5000) -> int:
-        """Delete one slice of raw observations and requests older than ``now - keep``.
-
-        Returns how many rows went, 0 when none is left.  What was not rolled up is lost:
-        :meth:`maintain` never does that.  Raises CacheError.
-        """
-        with self._turn, self._failing():
-            db = self._ready()
-            gone = self._purge.slice(now - keep, slice_rows)
-            if gone:
-                give_back(db)
-            # Some of those remembered may be gone.
-            self._filing.details.clear()
-            self._cap_log(db)
-            return gone
 
     def close(self) -> None:
         """Fold the log into the file and close it."""

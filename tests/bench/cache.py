@@ -204,18 +204,6 @@ def rows(path: Path, hosts: int) -> None:
     writer.close()
 
 
-def purge(path: Path) -> None:
-    writer, slices = Writer(path), []
-    while True:
-        began = time.perf_counter()
-        gone = writer.purge(START + 2 * DAY, DAY + DAY // 2)
-        slices.append(time.perf_counter() - began)
-        if not gone:
-            break
-    writer.close()
-    print(f"purge: {len(slices)} slices, the worst {max(slices) * 1e3:.0f} ms")
-
-
 def slices(writer: Writer, now: int, retention: Retention) -> list[float]:
     took = []
     while True:
@@ -378,7 +366,6 @@ def main() -> None:
                 write(base / f"{kinds[0]}{batch}.db", batch, kinds, 1_000, 100_000)
         write(base / "day.db", 100, (Kind.ICMP,), 1_000, 288_000)
         day_of_one_host(base / "day.db")
-        purge(base / "day.db")
         rows(base / "rows.db", 10_000)
         upkeep(base / "upkeep.db", 1_000, 4)
         long_memory(base / "long.db", 1_000)

@@ -17,10 +17,11 @@ def main() -> None:
     began, following = time.monotonic(), 1
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(times):
-            following = kill_once(Path(folder) / "cache.db", following, draw.randint(1, 60))
+            path, commits = Path(folder) / "cache.db", draw.randint(1, 60)
+            following = kill_once(path, following, commits, draw.uniform(0.0, 0.05))
     print(
         f"{times} kills in {time.monotonic() - began:.0f} s, {following - 1} commits:"
-        " no damage, nothing acknowledged lost, nothing half there"
+        " no damage, nothing acknowledged or shown lost, nothing doubled or half there"
     )
 
 

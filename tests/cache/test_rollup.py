@@ -28,6 +28,7 @@ from monitor.records import (
 from tests.cache.samples import host, said
 
 NOON = 20_000 * DAY + 12 * HOUR
+EVER = Retention(raw=2**60, fives=2**60, hours=2**60)
 
 
 def ran(at, ms=10.0, check="a/icmp", **more):
@@ -209,7 +210,7 @@ def test_one_slice_is_bounded(path, opened):
             [ran(NOON + n * MINUTE, check=f"h{check}/icmp") for n in range(120)], [], {}
         )
     calls = 0
-    while writer.roll_up(NOON + DAY):
+    while writer.maintain(NOON + DAY, EVER):
         calls += 1
     assert calls >= 5
     while writer.maintain(NOON + 30 * DAY):
@@ -223,7 +224,7 @@ def test_a_long_pause_is_passed_at_once(path, opened):
     writer = opened(Writer(path))
     writer.commit([ran(NOON), ran(NOON + 400 * DAY)], [], {})
     calls = 0
-    while writer.roll_up(NOON + 401 * DAY):
+    while writer.maintain(NOON + 401 * DAY, EVER):
         calls += 1
     assert calls < 5
     assert len(slots(path, "hours")) == 2

@@ -6,6 +6,7 @@ from monitor.cache import says as says_room
 from monitor.cache.says import Request, Says
 from monitor.cache.schema import CacheLocked, CacheMissing
 from monitor.cache.writer import Writer
+from monitor.records import DAY
 from tests.cache.samples import seen
 
 
@@ -64,7 +65,7 @@ def test_numbers_of_requests_never_come_back(path, opened):
     desk = opened(Says(path))
     desk.request(1, "kim", "probe", "host:alpha")
     writer.commit([seen()], [], {})
-    while writer.purge(1_000, 1):
+    while writer.maintain(20_000 * DAY):
         pass
     assert writer.requests(0) == []
     assert desk.request(2_000, "kim", "probe", "host:alpha") == 2

@@ -17,8 +17,9 @@ from monitor.cache.schema import (
     CacheLocked,
     CacheMissing,
 )
+from monitor.cache.upkeep import Retention
 from monitor.cache.writer import Writer
-from monitor.records import DnsFacts, subject_of
+from monitor.records import DAY, HOUR, DnsFacts, subject_of
 from tests.cache.samples import check, host, said, seen, trace
 
 
@@ -138,7 +139,7 @@ def test_a_locked_file_is_said_and_heals(path, opened, monkeypatch):
     with pytest.raises(CacheLocked, match="locked"):
         second.commit([seen()], [], {})
     with pytest.raises(CacheLocked):
-        second.purge(10, 1)
+        second.maintain(20_000 * DAY)
     first._db.execute("ROLLBACK")
     second.commit([seen()], [], {})
     first.commit([seen(at=2), seen("beta/icmp")], [], {})
@@ -204,21 +205,23 @@ def test_threads_take_turns(path, opened):
         except BaseException as error:  # noqa: BLE001 - shown to the test
             trouble.append(error)
 
+    now = 20_000 * DAY
+
     def write():
         for n in range(50):
-            writer.commit([seen(at=10_000 + n)], [], rows_of(host()))
+            writer.commit([seen(at=now - n)], [], rows_of(host()))
 
-    def purge():
-        while writer.purge(10_000, 1, slice_rows=50):
+    def upkeep():
+        while writer.maintain(now, Retention(raw=2 * HOUR)):
             writer.requests(0)
 
-    threads = [threading.Thread(target=run, args=(work,)) for work in (write, purge)]
+    threads = [threading.Thread(target=run, args=(work,)) for work in (write, upkeep)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
     assert trouble == []
-    assert len(opened(Reader(path)).observations("alpha/icmp", limit=5_000)) >= 50
+    assert len(opened(Reader(path)).observations("alpha/icmp", limit=5_000)) == 50
 
 
 def test_the_log_is_capped(path, opened, monkeypatch):
