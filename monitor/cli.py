@@ -89,17 +89,19 @@ def _open(name: str | None) -> tuple[Watchlist, Source]:
 def _check(options: argparse.Namespace) -> int:
     from monitor.clock import RealClock
     from monitor.collect.once import look_once
+    from monitor.collect.own import OwnPlaces
     from monitor.probes.base import RealProber
     from monitor.report import look
 
     watchlist, _ = _open(options.watchlist)
     shown = Progress(sys.stderr)
+    own = OwnPlaces().checks()
 
     async def run() -> look.LookReport:
         clock = RealClock()
         prober = RealProber(clock)
         try:
-            return await look_once(watchlist, prober, clock, shown.step)
+            return await look_once(watchlist, prober, clock, shown.step, own)
         finally:
             await prober.close()
 

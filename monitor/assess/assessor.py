@@ -134,9 +134,7 @@ class Assessor:
         """Judge one observation; time moves to its end first."""
         found = self._roster.of_check.get(observation.check)
         if found is None:
-            if observation.check in OWN_CHECKS:
-                self.tick(checks.ended(observation))
-                self._guard.hear(observation)
+            self._hear_own(observation)
             return
         self.tick(checks.ended(observation))
         self._guard.hear(observation)
@@ -250,6 +248,12 @@ class Assessor:
         return self._guard.row
 
     # --- inside ---------------------------------------------------------------------------
+
+    def _hear_own(self, observation: Observation) -> None:
+        """Our gateway and resolvers are on no watchlist."""
+        if observation.check in OWN_CHECKS:
+            self.tick(checks.ended(observation))
+            self._guard.hear(observation)
 
     def _tell(self, event: Event) -> None:
         self.verdict.events.append(event)

@@ -2,7 +2,8 @@
 
 Far controls tell about ourselves.  When too few of them answer in two rounds, what we see
 says nothing about anybody else: observations made then are kept and shown but count for
-nothing, and no failure may become hard.
+nothing, and no failure may become hard.  The gateway and the resolvers of this machine tell
+where a fault of ours lies.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from monitor.assess.check import ended
+from monitor.assess.own import NO_SIGN, OwnControls, nameless_text
 from monitor.assess.rules import Rules
 from monitor.records import (
     SECOND,
@@ -18,23 +20,10 @@ from monitor.records import (
     Micros,
     Observation,
     Outcome,
-    Reason,
     Vantage,
     VantageRow,
 )
 from monitor.watchlist.model import Host
-
-# Errors that are no sign of a broken line: this machine cannot ask in that way at all.
-_NO_SIGN = frozenset(
-    {
-        Reason.NOT_PERMITTED,
-        Reason.NO_FAMILY,
-        Reason.LOCAL_LIMIT,
-        Reason.SHED,
-        Reason.VOIDED,
-        Reason.PROBE_CRASHED,
-    }
-)
 
 
 class _Control(msgspec.Struct):
@@ -49,6 +38,7 @@ class Guard:
 
     def __init__(self, vantage: str, controls: tuple[Host, ...], rules: Rules) -> None:
         self._rules = rules
+        self._own = OwnControls(rules)
         self.row = VantageRow(id=vantage, total=len(controls))
         self._controls: dict[str, _Control] = {}
         self._by_check: dict[str, _Control] = {}
@@ -76,6 +66,8 @@ class Guard:
     def restore(self, row: VantageRow) -> None:
         """Go on from the row of an earlier run; a fault goes on until controls answer."""
         self.row.health, self.row.since = row.health, row.since
+        self.row.nameless = row.nameless
+        self._own.restore(row.own)
         if row.health is Vantage.FAULT:
             self._fault_from = row.since
         elif row.health is Vantage.RECHECK:
@@ -96,6 +88,8 @@ class Guard:
                     if check in control.fresh_for
                 }
         self.row.health, self.row.since = other.row.health, other.row.since
+        self.row.own, self.row.nameless = other.row.own, other.row.nameless
+        self._own.adopt(other._own)
         self._low, self._high, self._well_at = other._low, other._high, other._well_at
         self._fault_from, self._recheck_from = other._fault_from, other._recheck_from
         if not self._controls:
@@ -103,9 +97,11 @@ class Guard:
         self._describe()
 
     def hear(self, observation: Observation) -> None:
-        """Take note of an observation if it is a far control's."""
+        """Take note of an observation if it is a far control's, or one of our own side."""
+        if self._own.hear(observation):
+            return
         control = self._by_check.get(observation.check)
-        if control is None or observation.reason in _NO_SIGN:
+        if control is None or observation.reason in NO_SIGN:
             return
         # A control that loses packets is no proof that our own line is well.
         lost = 1.0 - observation.received / observation.sent if observation.sent else 0.0
@@ -135,9 +131,10 @@ class Guard:
 
     def round(self, now: Micros) -> list[Event]:
         """Judge one round of 10 s; returns the events, the row is brought up to date."""
+        row = self.row
+        row.own = self._own.rows(now)
         if not self._controls:
             return []
-        row = self.row
         answering = known = 0
         asns = set()
         for control in self._controls.values():
@@ -155,9 +152,33 @@ class Guard:
         if row.health in (Vantage.FAULT, Vantage.RECHECK):
             share = self._rules.vantage_back_share
         well = known > 0 and answering >= share * known
-        events = self._judge(now, known, well)
+        events = self._judge(now, known, well) + self._names(now)
         self._describe()
         return events
+
+    def _names(self, now: Micros) -> list[Event]:
+        """Tell that names cannot be looked up while our line is well, and when they can."""
+        row = self.row
+        if row.nameless:
+            if not self._own.names_answer():
+                return []
+            since, row.nameless = row.nameless, 0
+            text = "names can be looked up again"
+        else:
+            since = self._own.nameless_since()
+            if not since or not self.may_condemn(since):
+                return []
+            row.nameless, text = since, nameless_text(row.own)
+        return [
+            Event(
+                at=now,
+                kind=EventKind.HEALTH,
+                subject=f"vantage:{row.id}",
+                text=text,
+                rule="own-resolver",
+                since=since,
+            )
+        ]
 
     def _judge(self, now: Micros, known: int, well: bool) -> list[Event]:
         row, rules = self.row, self._rules
@@ -177,7 +198,7 @@ class Guard:
         if self._low >= rules.vantage_rounds and row.health is not Vantage.FAULT:
             since = self._well_at or now
             self._fault_from = since
-            text = f"{self._counted()}: nothing seen from here counts"
+            text = self._with_own(f"{self._counted()}: nothing seen from here counts")
             return [self._turn(now, Vantage.FAULT, since, text)]
         return []
 
@@ -230,13 +251,20 @@ class Guard:
                 "no far controls in the watchlist: an own fault cannot be told from theirs"
             )
         elif row.health is Vantage.FAULT:
-            row.why = f"only {self._counted()}"
+            row.why = self._with_own(f"only {self._counted()}")
         elif row.known == 0:
             row.why = "no far control has been heard yet"
         elif row.total < rules.vantage_min_controls or row.asns < rules.vantage_min_asns:
             row.why = f"{self._counted()}, but they are few: an own fault may be missed"
         else:
             row.why = f"{self._counted()}, in {row.asns} networks"
+        if row.nameless and row.health is not Vantage.FAULT:
+            row.why += f"; {nameless_text(row.own)}"
+
+    def _with_own(self, text: str) -> str:
+        """What the far controls tell, and where our own side says that the fault lies."""
+        told = self._own.tells(self._well_at)
+        return f"{text}; {told}" if told else text
 
     def _counted(self) -> str:
         return f"{self.row.answering} of {self.row.known} far controls answer"

@@ -37,6 +37,12 @@ def _vantage(rules: Rules) -> dict[str, str]:
             f"looked at anew for {span(rules.recheck)} before anything is said. A control "
             f"that loses {_percent(rules.loss)} or more does not count as answering (rule 1)."
         ),
+        "own-resolver": (
+            "The gateway and the resolvers of this machine are asked every "
+            f"{span(rules.round)} and never counted with the far controls. Names cannot be "
+            "looked up when each resolver failed twice in a row while enough far controls "
+            "answered (rule 1)."
+        ),
         "stale": (
             f"Without trusted data for {rules.stale_intervals:g} intervals nothing is known "
             "(rule 9)."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
 from monitor.assess.assessor import Assessor
 from monitor.assess.check import ended
+from monitor.assess.own import OWN_CHECKS
 from monitor.assess.rules import RULES
 from monitor.clock import Clock
 from monitor.collect.budget import PrefixBudget, area_of, cost_of
@@ -30,14 +31,18 @@ Progress = Callable[[int, int, str], None]
 
 
 async def look_once(
-    watchlist: Watchlist, prober: Prober, clock: Clock, progress: Progress
+    watchlist: Watchlist,
+    prober: Prober,
+    clock: Clock,
+    progress: Progress,
+    own: Sequence[Check] = (),
 ) -> LookReport:
     """Run every check once; ``progress(done, total, check)`` after each.
 
-    Far controls are judged first, so that hosts are UNKNOWN, not DOWN, when our own line is
-    at fault.
+    Far controls, and the checks of our ``own`` side, are judged first, so that hosts are
+    UNKNOWN, not DOWN, when our own line is at fault.
     """
-    everything = watchlist.checks()
+    everything = (*watchlist.checks(), *own)
     seen: list[Observation] = []
     budget = PrefixBudget(watchlist.budget)
     room = asyncio.Semaphore(watchlist.budget.in_flight)
@@ -62,16 +67,17 @@ async def look_once(
 
 def _judge(watchlist: Watchlist, started: int, seen: list[Observation]) -> LookReport:
     assessor = Assessor(watchlist, started, rules=_RULES)
-    far = {check.id for host in watchlist.controls("far") for check in host.checks}
+    ours = {check.id for host in watchlist.controls("far") for check in host.checks}
+    ours |= OWN_CHECKS.keys()
     # All of one look counts as one moment: its end.
     end = max((ended(each) for each in seen), default=started)
     stamped = [msgspec.structs.replace(each, at=end, took_ms=0.0) for each in seen]
     for each in stamped:
-        if each.check in far:
+        if each.check in ours:
             assessor.observe(each)
     assessor.tick(end + _RULES.round)
     for each in stamped:
-        if each.check not in far:
+        if each.check not in ours:
             assessor.observe(msgspec.structs.replace(each, at=end))
     assessor.judge_networks()
     rows: dict[str, Row] = assessor.take().rows

@@ -131,7 +131,7 @@ class Resolver:
         from monitor.probes.asker import Asker  # noqa: PLC0415 - likewise
 
         if self._resolv_conf.changed():
-            self._servers = tuple(_read_servers(self._resolv_conf.text()))[:_SERVERS]
+            self._servers = tuple(read_servers(self._resolv_conf.text()))[:_SERVERS]
             self._first = 0
         if self._asker is None:
             self._asker = Asker(self._clock)
@@ -206,7 +206,7 @@ def _read_hosts(text: str) -> Iterator[tuple[tuple[str, str], str]]:
             yield (name.rstrip(".").casefold(), f"ipv{found.version}"), str(found)
 
 
-def _read_servers(text: str) -> Iterator[str]:
+def read_servers(text: str) -> Iterator[str]:
     """The ``nameserver`` lines of resolv.conf(5)."""
     for line in text.splitlines():
         fields = line.split()

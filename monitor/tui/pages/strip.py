@@ -143,6 +143,8 @@ def _vantage_lines(row: VantageRow, width: int) -> list[Line]:
             return [_loud(text, width, "fault")]
         case Vantage.RECHECK:
             return [_loud(f"own vantage is back, checking again: {count}", width, "warn")]
+        case Vantage.HEALTHY if row.nameless:
+            return [_loud(row.why, width, "warn")]
         case Vantage.UNKNOWN if row.known and not row.answering:
             text = "controls do not answer either: nothing can be said from here"
             return [_loud(text, width, "fault")]
