@@ -15,6 +15,7 @@ import msgspec
 from monitor import __version__
 from monitor.assess.assessor import Assessor
 from monitor.assess.check import ended
+from monitor.assess.own import OWN_CHECKS
 from monitor.assess.pace import retry_after
 from monitor.assess.rules import RULES
 from monitor.cache.says import Request
@@ -24,6 +25,7 @@ from monitor.collect.health import BEAT_S, ClockWatch, LagMeter
 from monitor.collect.hosting import SAVE_S, OriginsOf
 from monitor.collect.names import NamesOf
 from monitor.collect.naming import Naming
+from monitor.collect.own import LOOK_S, OwnOf
 from monitor.collect.routes import STEP_S, RouteKeeper, SourceOf
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
@@ -101,8 +103,10 @@ class Collector:
         routes: SourceOf | None = None,
         origins: OriginsOf | None = None,
         names: NamesOf | None = None,
+        own: OwnOf | None = None,
     ) -> None:
         """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any;
+        ``own`` finds the checks of our own gateway and resolvers;
         ``routes`` builds the source of routes that a watchlist asks for, ``origins`` the one
         of who announces an address, ``names`` the one of what it is called.
         """
@@ -112,6 +116,8 @@ class Collector:
         self._follower = follower
         self._started = clock.wall()
         self._assessor = Assessor(watchlist, self._started, rows)
+        self._find_own = own
+        self._own: tuple[Check, ...] = ()
         self._schedule = Schedule(watchlist.checks(), clock.monotonic())
         self._budget = PrefixBudget(watchlist.budget)
         self._tempo = tempo
@@ -172,6 +178,7 @@ class Collector:
         try:
             await self._follow_routes()
             await self._naming.follow(self._assessor.watchlist)
+            await self._follow_own()
             await self._look_on(helpers)
         finally:
             await _end([*helpers, *self._running])
@@ -189,6 +196,7 @@ class Collector:
             asyncio.create_task(self._every(tempo.batch_s, self._flush), name="flush"),
             asyncio.create_task(self._every(tempo.health_s, self._health), name="health"),
             asyncio.create_task(self._every(_FOLLOW_S, self._follow), name="follow"),
+            asyncio.create_task(self._every(LOOK_S, self._follow_own), name="follow own"),
             asyncio.create_task(
                 self._every(tempo.routes_s, self._judge_routes), name="judge routes"
             ),
@@ -282,7 +290,8 @@ class Collector:
         self._row.done += 1
         seen = self._naming.name_hops(seen)
         self._hear(seen)
-        self._naming.place(check.host, seen.address)
+        if check.id not in OWN_CHECKS:
+            self._naming.place(check.host, seen.address)
         self._plan_next(check, ended(seen))
 
     def _plan_next(self, check: Check, at: int) -> None:
@@ -409,7 +418,7 @@ class Collector:
             return
         self._watchlist_problem = ""
         self._assessor.reload(found)
-        self._schedule.replace(found.checks(), self._clock.monotonic())
+        self._plan(found)
         self._budget = PrefixBudget(found.budget)
         self._sentinels = _sentinels(found)
         self._describe(found)
@@ -417,6 +426,20 @@ class Collector:
         await self._follow_routes()
         await self._naming.follow(found)
         self._wake.set()
+
+    async def _follow_own(self) -> None:
+        """Ask our own gateway and resolvers; they may have become others."""
+        if self._find_own is None:
+            return
+        found = await asyncio.to_thread(self._find_own)
+        if found != self._own:
+            self._own = found
+            self._plan(self._assessor.watchlist)
+            self._wake.set()
+
+    def _plan(self, watchlist: Watchlist) -> None:
+        checks = (*watchlist.checks(), *self._own)
+        self._schedule.replace(checks, self._clock.monotonic())
 
     # --- saying what we are -----------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
 from monitor.collect.hosting import OriginSource
 from monitor.collect.names import NameSource
+from monitor.collect.own import OwnPlaces
 from monitor.collect.routes import RouteSource
 from monitor.collect.sink import Sink
 from monitor.probes.base import RealProber
@@ -71,6 +72,7 @@ def serve(
                 routes=lambda found: routes_for(found, clock),
                 origins=lambda found: origins_for(found, clock),
                 names=lambda found: names_for(found, clock),
+                own=OwnPlaces().checks,
             )
             asyncio.run(_until_told(collector))
         finally:

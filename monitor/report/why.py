@@ -32,6 +32,7 @@ from monitor.records import (
     NetworkRow,
     Observation,
     Outcome,
+    OwnControl,
     Reason,
     RouteRow,
     Row,
@@ -219,7 +220,9 @@ def _then(row: Row, subject: str, turn: Event | None, at: Micros) -> Why:
 
 
 def _parts(reader: Reader, row: Row) -> list[str]:
-    """One line for each check of a host, with its newest observation."""
+    """One line for each check of a host, or for each control of our own side."""
+    if isinstance(row, VantageRow):
+        return [_own_line(each) for each in row.own]
     if not isinstance(row, HostRow):
         return []
     lines = []
@@ -230,6 +233,15 @@ def _parts(reader: Reader, row: Row) -> list[str]:
             said = f"{check} has not run yet" if last is None else observation_line(last)
             lines.append(f"{part.state}: {said}")
     return lines
+
+
+def _own_line(each: OwnControl) -> str:
+    if each.answers is None:
+        silent = "its silence proves nothing: it has never answered"
+        said = "not known" if each.ever else silent
+    else:
+        said = "answers" if each.answers else f"does not answer: {REASONS[each.reason].text}"
+    return f"{each.role} {each.address}: {said}"
 
 
 def observation_line(seen: Observation) -> str:
