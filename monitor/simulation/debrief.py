@@ -105,7 +105,8 @@ def _owed(before: TruthChange | None, change: TruthChange) -> Micros:
     """How long the desk may take to say a change."""
     if before is not None and (before.phase, change.phase) == (Phase.UNSTABLE, Phase.STABLE):
         return _CALM_AFTER_FLAPPING + _LOOKING
-    return _CONFIRMED.get(change.phase, 0) + _LOOKING
+    creeping = max(0, change.plain - change.at)
+    return creeping + _CONFIRMED.get(change.phase, 0) + _LOOKING
 
 
 def _review(
@@ -165,6 +166,7 @@ def render(found: Debrief) -> list[str]:
         lines.append(
             f"{_time(change.at)}  {change.network}: {change.phase.value}"
             f" (cause in the script: {change.at_fault})"
+            + (f", plain from {_time(change.plain)[11:]}" if change.plain else "")
         )
         if review.said_at is None or review.delay_s is None:
             word = "never said before the next change"

@@ -3,7 +3,7 @@
     name title watchlist start end seed note alive
     [[place]]  host, and network or asn and country: where a host was then
     [[event]]  at, until or for, fault, target, source, note, and what the fault may be told
-    [[truth]]  network from phase at_fault: for the debriefing and tests alone
+    [[truth]]  network from plain phase at_fault: for the debriefing and tests alone
 
 Times carry their zone (``2014-12-22T16:15:00Z``).  Targets are ``network:ID``,
 ``prefix:CIDR``, ``host:ID``, ``as:ASN``, ``edge:ASN-ASN`` or ``own``.  ``alive`` names
@@ -77,12 +77,16 @@ class Script(msgspec.Struct, frozen=True):
 
 
 class TruthChange(msgspec.Struct, frozen=True):
-    """From ``at`` on, ``network`` is in ``phase`` and ``at_fault`` is what caused it."""
+    """From ``at`` on, ``network`` is in ``phase`` and ``at_fault`` is what caused it.
+
+    What creeps in is ``plain`` only later: from then on a few packets tell it from chance.
+    """
 
     network: str
     at: Micros
     phase: Phase
     at_fault: str
+    plain: Micros = 0
 
 
 class Truth(msgspec.Struct, frozen=True):
@@ -167,6 +171,7 @@ def _read_truth(table: Table, known: Known) -> TruthChange:
         at=table.need("from", known.within, 0, "2014-12-22T16:15:00Z"),
         phase=table.need("phase", _phase, Phase.UNKNOWN, '"LOST"'),
         at_fault=table.need("at_fault", values.label, "", '"unknown"'),
+        plain=table.read("plain", known.within, 0),
     )
     table.finish()
     return change

@@ -53,6 +53,18 @@ def test_a_change_said_late_with_others_before() -> None:
     assert [review.in_time for review in found.reviews] == [True, True, False]
 
 
+def test_what_creeps_in_is_owed_once_it_is_plain() -> None:
+    changes = (
+        TruthChange("north", 0, Phase.STABLE, "nothing"),
+        TruthChange("north", 20 * MINUTE, Phase.UNSTABLE, "a load", plain=30 * MINUTE),
+    )
+    truth = Truth("creeping", 0, 100 * MINUTE, changes)
+    for minute, in_time in ((25, True), (32, True), (32.1, False)):
+        found = debrief([said(0, Phase.STABLE), said(minute, Phase.UNSTABLE)], truth)
+        assert found.reviews[1].in_time is in_time
+    assert "plain from 00:30:00Z" in "\n".join(render(found))
+
+
 def test_the_end_of_flapping_is_owed_only_after_an_hour_of_calm() -> None:
     changes = (
         TruthChange("north", 0, Phase.UNSTABLE, "a storm"),
