@@ -7,10 +7,19 @@ what only one round shows: a change, a break and its end are told when two round
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import msgspec
 
+from monitor.assess.pathhops import (
+    agree,
+    beyond,
+    came_to,
+    hop_at,
+    loop_of,
+    merged,
+    with_arm,
+)
 from monitor.assess.pathwords import as_path, break_text, difference, odd_at, span
 from monitor.records import (
     MINUTE,
@@ -38,7 +47,6 @@ _ARM: Final = 2
 _ARM_SPAN: Final = 30 * MINUTE
 _ARM_FADES: Final = 100
 _STRAYS: Final = 64
-_H = TypeVar("_H", Hop, PathHop)
 _REACHED: Final = "reached"
 
 
@@ -95,7 +103,7 @@ class PathJudge:
             self._merge()
             return []
         now = tuple(hop.addresses[0] if hop.addresses else "" for hop in row.current)
-        if memory.tried_times and _agree(memory.tried, now):
+        if memory.tried_times and agree(memory.tried, now):
             memory.tried = tuple(a or b for a, b in zip(memory.tried, now, strict=True))
             memory.tried_times += 1
         else:
@@ -142,14 +150,14 @@ class PathJudge:
         """The usual path again: what was on probation was a stray."""
         if self._memory.tried_times:
             for ttl, address in self._count_strays(self.row.at):
-                self.row.usual = _with_arm(self.row.usual, ttl, address)
+                self.row.usual = with_arm(self.row.usual, ttl, address)
             self._forget_tried()
 
     def _count_strays(self, now: Micros) -> list[tuple[int, str]]:
         """Note what is on probation; the addresses that have come and gone often enough."""
         strays, often = self._memory.strays, []
         for ttl, address in enumerate(self._memory.tried, 1):
-            usual = _at(self.row.usual, ttl)
+            usual = hop_at(self.row.usual, ttl)
             if not address or usual is None or address in usual.addresses:
                 continue
             times = strays.pop(f"{ttl} {address}", [])
@@ -169,7 +177,7 @@ class PathJudge:
             for old, new in zip(row.usual, row.current, strict=True)
         )
         memory.steady = 0 if other else memory.steady + 1
-        row.usual = _merged(row.usual, row.current)
+        row.usual = merged(row.usual, row.current)
         if memory.steady == _ARM_FADES:
             row.usual = tuple(
                 msgspec.structs.replace(hop, addresses=hop.addresses[:1]) for hop in row.usual
@@ -185,13 +193,13 @@ class PathJudge:
         """Where a path that did not reach the target ends; None where that is not known."""
         hops = [self._remembered(hop) for hop in facts.hops]
         if seen.reason is Reason.PATH_LOOP:
-            loop = _loop(facts.hops)
+            loop = loop_of(facts.hops)
             first = next((hop for hop in hops if hop.addresses[:1] == loop[:1]), None)
             return _Ending(PathState.LOOP, first, loop) if loop else None
         if seen.reason is Reason.TIMEOUT:
             return None
         last = next((hop for hop in reversed(hops) if hop.addresses), None)
-        behind = _at(facts.hops, last.ttl + 1 if last else 1)
+        behind = hop_at(facts.hops, last.ttl + 1 if last else 1)
         if seen.reason is Reason.PATH_BREAK and behind is not None and not behind.sent:
             return None
         return _Ending(PathState.BROKEN, last)
@@ -202,7 +210,8 @@ class PathJudge:
         row, memory = self.row, self._memory
         self._agreed()
         address = ending.last.addresses[0] if ending.last else ""
-        if row.state is ending.state and row.last_address == address:
+        here = row.last_address == address or self._mute(seen, ending)
+        if row.state is ending.state and here:
             self._forget_end()
             if seen.said_by:
                 # A router that refuses may say so only sometimes: once said, it stays said.
@@ -218,6 +227,17 @@ class PathJudge:
         self._forget_end()
         return [self._break(first, told, seen)]
 
+    def _mute(self, seen: Observation, ending: _Ending) -> bool:
+        """Whether all that changed is that the router which refuses does not say so again.
+
+        Linux says "unreachable" six times and then once a second, whoever asks.
+        """
+        row = self.row
+        if not row.said_by or seen.said_by or row.said_by != row.last_address:
+            return False
+        after = beyond(row.usual, ending.last)
+        return after is not None and row.said_by in after.addresses
+
     def _again(self, key: str, seen: Observation) -> None:
         """One more round that ended like ``key``; the one that came farthest speaks."""
         memory = self._memory
@@ -226,7 +246,7 @@ class PathJudge:
         else:
             memory.end, memory.end_times, memory.end_first, memory.end_far = key, 1, seen, None
         far = memory.end_far
-        if far is None or _came_to(seen) >= _came_to(far):
+        if far is None or came_to(seen) >= came_to(far):
             memory.end_far = seen
 
     def _forget_end(self) -> None:
@@ -250,9 +270,9 @@ class PathJudge:
         row.last_ttl = last.ttl if last else 0
         row.last_address = last.addresses[0] if last else ""
         row.last_asn = last.asn if last else None
-        beyond = _beyond(row.usual, last)
-        row.next_address = beyond.addresses[0] if beyond else row.address
-        row.next_asn = (beyond.asn if beyond else None) or self._asn(row.next_address)
+        after = beyond(row.usual, last)
+        row.next_address = after.addresses[0] if after else row.address
+        row.next_asn = (after.asn if after else None) or self._asn(row.next_address)
         at_host = row.state is PathState.BROKEN and row.next_address == row.address
         crosses = None not in (row.last_asn, row.next_asn) and row.last_asn != row.next_asn
         quiet = not known or (at_host and not crosses) or (moved and row.last_asn == before)
@@ -350,59 +370,3 @@ _DOWN: Final = frozenset({PathState.BROKEN, PathState.LOOP})
 
 def is_down(row: PathRow) -> bool:
     return row.state in _DOWN
-
-
-def _at(hops: Sequence[_H], ttl: int) -> _H | None:
-    return hops[ttl - 1] if 0 < ttl <= len(hops) else None
-
-
-def _agree(tried: Sequence[str], now: Sequence[str]) -> bool:
-    return len(tried) == len(now) and all(
-        not a or not b or a == b for a, b in zip(tried, now, strict=True)
-    )
-
-
-def _merged(usual: Sequence[PathHop], now: Sequence[PathHop]) -> tuple[PathHop, ...]:
-    """The usual path with what a round adds to it: arms, names, who limits itself."""
-    made = []
-    for old, new in zip(usual, now, strict=True):
-        addresses = tuple(dict.fromkeys((*new.addresses, *old.addresses)))[:_ARMS]
-        known = new if new.asn is not None else old
-        made.append(PathHop(old.ttl, addresses, known.asn, known.as_name, new.limited))
-    return tuple(made)
-
-
-_ARMS: Final = 8
-
-
-def _with_arm(usual: Sequence[PathHop], ttl: int, address: str) -> tuple[PathHop, ...]:
-    hops = list(usual)
-    hop = hops[ttl - 1]
-    addresses = (*hop.addresses, address)[:_ARMS]
-    hops[ttl - 1] = msgspec.structs.replace(hop, addresses=addresses)
-    return tuple(hops)
-
-
-def _beyond(usual: Sequence[PathHop], last: PathHop | None) -> PathHop | None:
-    """The first hop of the usual path behind ``last`` that usually answers."""
-    ttl = 0
-    if last is not None:
-        ttl = next((hop.ttl for hop in usual if last.addresses[0] in hop.addresses), last.ttl)
-    return next((hop for hop in usual if hop.ttl > ttl and hop.addresses), None)
-
-
-def _loop(hops: Sequence[Hop]) -> tuple[str, ...]:
-    """The addresses between the first that comes again and its last coming."""
-    seen = [hop.address for hop in hops if hop.address]
-    for place, address in enumerate(seen):
-        if address in seen[place + 1 :]:
-            last = len(seen) - 1 - seen[::-1].index(address)
-            return tuple(dict.fromkeys(seen[place : last + 1]))
-    return ()
-
-
-def _came_to(seen: Observation) -> tuple[int, bool]:
-    """How far a run came: its last answering TTL, and whether anybody refused."""
-    facts = seen.facts
-    assert isinstance(facts, TraceFacts)
-    return max((hop.ttl for hop in facts.hops if hop.address), default=0), bool(seen.said_by)

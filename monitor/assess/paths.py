@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from monitor.assess.check import Gate
 from monitor.assess.path import PathJudge, is_down
-from monitor.records import Event, Kind, Observation, PathRow, Row
+from monitor.assess.pathwords import as_path
+from monitor.records import MINUTE, Event, Kind, Observation, PathRow, Row
 from monitor.watchlist.model import Watchlist
+
+# Changes so close to each other are one, seen on several paths.
+_SAME_CHANGE: Final = 5 * MINUTE
 
 
 class Paths:
@@ -42,7 +47,25 @@ class Paths:
         if judge is None or not gate.trusts(observation):
             return [], None
         events = judge.observe(observation, gate.may_condemn)
-        return (self._hush(events, judge.row) if events else events), judge.row
+        if not events:
+            return [], judge.row
+        return self._hush_change(self._hush(events, judge.row), judge.row), judge.row
+
+    def _hush_change(self, events: list[Event], row: PathRow) -> list[Event]:
+        """A change of ASes is no news where another path has told of the same just now."""
+        change = _change(row)
+        told = any(change) and any(
+            other is not row
+            and abs(row.changed_at - other.changed_at) < _SAME_CHANGE
+            and _change(other) == change
+            for other in (judge.row for judge in self._judges.values())
+        )
+        if not told:
+            return events
+        return [
+            msgspec.structs.replace(event, quiet=True) if event.rule == "path-change" else event
+            for event in events
+        ]
 
     def _hush(self, events: list[Event], row: PathRow) -> list[Event]:
         """A break is no news where another path has told of it already."""
@@ -59,3 +82,12 @@ class Paths:
             return events
         memory.loud = False
         return [msgspec.structs.replace(event, quiet=True) for event in events]
+
+
+def _change(row: PathRow) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ASes that a path left and those it took, without what both ways share."""
+    before, usual = as_path(row.before), as_path(row.usual)
+    return (
+        tuple(asn for asn in before if asn not in usual),
+        tuple(asn for asn in usual if asn not in before),
+    )

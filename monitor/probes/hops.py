@@ -17,6 +17,11 @@ SILENT_RUN: Final = 5
 NOTHING_KNOWN: Final[Mapping[int, Answer]] = {}
 
 
+def passes(answer: Answer) -> bool:
+    """Whether a router on the way spoke, from where it stands."""
+    return not answer.final and answer.refused is Reason.NONE
+
+
 class Ending(msgspec.Struct, frozen=True):
     """How a path ended.  ``said_by`` is the router that refused; ``note`` is for people."""
 
@@ -82,9 +87,10 @@ class Trail:
         refused = self.refused
         if self.reached is not None or refused is None:
             return Reason.NONE
-        return self._refusal(refused).refused
+        return self.refusal(refused).refused
 
-    def _refusal(self, ttl: int) -> Answer:
+    def refusal(self, ttl: int) -> Answer:
+        """The first refusal among what ``ttl`` was answered."""
         return next(each for each in self.answers(ttl) if each.refused is not Reason.NONE)
 
     @property
@@ -135,10 +141,10 @@ class Trail:
         return self._by_method.get(method, [])
 
     def credit(self, ttl: int) -> None:
-        """Count what the target answered beyond ``ttl`` there: the rest was only silence."""
+        """Count what ended the path beyond ``ttl`` there: the rest was only silence."""
         for beyond in [each for each in self._shots if each > ttl]:
             for shot in self._shots.pop(beyond):
-                if shot.answer is not None and shot.answer.final:
+                if shot.answer is not None and not passes(shot.answer):
                     shot.ttl = ttl
                     self._shots.setdefault(ttl, []).append(shot)
 
@@ -196,7 +202,7 @@ class Trail:
         if self.reached is not None:
             return Ending(Outcome.OK)
         if self.refused is not None:
-            said = self._refusal(self.refused)
+            said = self.refusal(self.refused)
             return Ending(Outcome.FAIL, said.refused, said.source)
         loop = self.loop()
         if loop:

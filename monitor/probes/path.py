@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from monitor.probes.flows import Answer, Flow, Shot
-from monitor.probes.hops import Trail
+from monitor.probes.hops import Trail, passes
 from monitor.probes.turns import Turns, place
 from monitor.probes.window import Window, limited
 from monitor.records import Hop, HopWindow, Reason
@@ -43,6 +43,7 @@ class KnownPath:
         self.who = who
         self.length = 0
         self.refused = 0
+        self._refuser = ""
         self.method = ""
         self.failing = 0
         self.doubts = 0
@@ -108,14 +109,14 @@ class KnownPath:
             self.method = method
         self._number += 1
         self._take_late()
+        if reached is None:
+            self.failing += 1
+            self._note_refusal(trail)
         shots = [shot for shot in trail.shots(method) if shot.ttl]
         self._take(shots, trail, turns)
         if reached is not None:
             self._cut(reached)
             self.length, self.failing, self.refused = reached, 0, 0
-        else:
-            self.failing += 1
-            self._note_refusal(trail)
         for each in shots:
             self._count_or_wait(each)
         self._move_on()
@@ -129,10 +130,10 @@ class KnownPath:
         self.slowest_ms = max(self.slowest_ms * _SLOWER, trail.slowest_ms or 0.0)
         for shot in shots:
             answer = shot.answer
-            if answer is not None and (not answer.final or shot.ttl == trail.reached):
+            if answer is not None and (passes(answer) or shot.ttl == trail.reached):
                 self._known[shot.ttl] = answer
         for shot in shots:
-            if shot.answer is not None and not shot.answer.final:
+            if shot.answer is not None and passes(shot.answer):
                 self._tell_place(shot.ttl, shot.answer.source, turns)
 
     def _tell_place(self, ttl: int, address: str, turns: Turns) -> None:
@@ -151,13 +152,17 @@ class KnownPath:
         self._windows.pop(reached, None)
 
     def _note_refusal(self, trail: Trail) -> None:
-        """One who refuses does so at every TTL beyond: only the first is where it stands."""
-        if trail.refused is not None:
-            self.refused = trail.refused
-            for ttl in [each for each in self._known if each > trail.refused]:
-                del self._known[ttl]
-        elif trail.answers(self.refused):
-            self.refused = 0
+        """Note where a router refuses first: it does so for every TTL beyond as well.
+
+        One that is silent there may only limit itself, when it refuses farther on.
+        """
+        if self.refused and not trail.answers(self.refused):
+            first = trail.refused
+            if first is None or trail.refusal(first).source == self._refuser:
+                trail.credit(self.refused)
+                return
+        self.refused = trail.refused or 0
+        self._refuser = trail.refusal(self.refused).source if self.refused else ""
 
     def _count_or_wait(self, shot: Shot) -> None:
         young = time.monotonic_ns() - shot.sent_mono < _LATE_S * 1e9
@@ -178,14 +183,22 @@ class KnownPath:
         if answer is not None and answer.final:
             if ttl == self.length:
                 self._target.add(number, answer.rtt_ms, answer.source)
+        elif answer is not None and answer.refused is not Reason.NONE:
+            self._count_refusal(number, ttl, answer)
         elif answer is not None:
             self._window(ttl).add(number, answer.rtt_ms, answer.source)
-            if answer.refused is not Reason.NONE and ttl == self.end:
-                self._target.add(number, None)
         elif ttl == self.length:
             self._target.add(number, None)
         elif ttl < self.length or ttl <= max(self._known, default=0):
             self._window(ttl).add(number, None)
+
+    def _count_refusal(self, number: int, ttl: int, answer: Answer) -> None:
+        """A refusal is an answer of the hop that stands there, and a loss at the target."""
+        known = self._known.get(ttl)
+        if known is not None and known.source == answer.source:
+            self._window(ttl).add(number, answer.rtt_ms, answer.source)
+        if ttl == self.end:
+            self._target.add(number, None)
 
     def _window(self, ttl: int) -> Window:
         found = self._windows.get(ttl)

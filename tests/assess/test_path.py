@@ -219,6 +219,19 @@ def test_who_refuses_is_named_even_if_it_says_so_only_sometimes():
     assert walk.row.since == walk.us(180)
 
 
+def test_the_router_that_refuses_may_be_the_first_and_seldom_say_so():
+    walk = Walk().see("a b c t", times=3)
+    walk.see("a", Reason.NET_UNREACHABLE, said_by="a", times=2)
+    walk.see("-", times=9)
+    assert [event.rule for event in walk.events] == ["path-break"]
+    assert (walk.row.last_address, walk.row.said_by) == (address("a"), address("a"))
+    # That those behind it are silent as well is something else.
+    walk = Walk().see("a b c t", times=3)
+    walk.see("a b", Reason.NET_UNREACHABLE, said_by="b", times=2)
+    walk.see("-", times=3)
+    assert walk.events[-1].text.startswith("the break moved: path breaks here")
+
+
 def test_a_loop_is_told_apart():
     walk = Walk().see("a b d t", times=2).see("a b c b c b", Reason.PATH_LOOP, times=3)
     assert walk.told() == [("path-loop", False)]
@@ -356,6 +369,27 @@ def test_of_many_paths_that_break_at_one_place_one_is_news():
     row = world.rows["path:a/trace"]
     assert isinstance(row, PathRow)
     assert (row.last_address, row.next_asn) == ("198.51.100.1", 64999)
+
+
+def test_of_many_paths_that_change_alike_one_is_news():
+    names = ["a", "b"]
+    world = World(watchlist(*(host(n, f"192.0.2.{ord(n)}", Kind.TRACE) for n in names)))
+    world.controls(0)
+    world.controls(10)
+    for at in range(20, 26):
+        for name in names:
+            reach, asn = f"192.0.2.{ord(name)}", 4837 if at < 23 else 20485
+            hops = (
+                Hop(1, "198.51.100.1", 1.0, 1, 1, asn=64500),
+                Hop(2, f"198.51.100.{asn % 199}", 1.0, 1, 1, asn=asn),
+                Hop(3, reach, 1.0, 1, 1),
+            )
+            world.see(f"{name}/trace", at, address=reach, facts=TraceFacts("icmp", True, hops))
+    found = [event for event in world.events if event.rule == "path-change"]
+    assert [(event.subject, event.quiet) for event in found] == [
+        ("host:a", False),
+        ("host:b", True),
+    ]
 
 
 def test_the_path_of_a_check_that_left_is_marked():
