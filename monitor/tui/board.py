@@ -15,6 +15,7 @@ from monitor.records import (
     CheckRow,
     CollectorRow,
     Event,
+    EventKind,
     FeedRow,
     HostRow,
     Micros,
@@ -264,8 +265,12 @@ def _keep(table: dict[str, _Row], name: str, row: _Row) -> None:
 
 
 def is_soft(event: Event) -> bool:
-    """True but no news by itself: a soft step, a first look."""
-    return not event.hard or event.quiet
+    """True but no news by itself: a soft step, a first look.
+
+    What routes do is news at once: that it is provisional is in its words.
+    """
+    provisional = event.kind is EventKind.ROUTE
+    return event.quiet or not (event.hard or provisional)
 
 
 def _countries(hosts: Iterable[HostRow]) -> dict[str, str]:
