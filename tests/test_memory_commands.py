@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 from contextlib import closing
+from pathlib import Path
 
 from monitor.cache.reader import Reader
 from monitor.cache.writer import Writer
+from monitor.collect.service import retention_of
 from monitor.records import HOUR, CollectorRow, HostRow
+from monitor.watchlist.loader import load
 from tests.cache.samples import host, said, seen
 from tests.conftest import Program
+from tests.test_cli import watchlist
 
 NOON = 1_419_249_600_000_000  # 2014-12-22T12:00:00Z
 
@@ -33,6 +37,22 @@ def test_what_a_cache_keeps_is_said(program: Program) -> None:
     missing = program.run("cache", "--cache", program.home / "none.db")
     assert missing.returncode == 2
     assert "there is no cache" in missing.stderr
+
+
+def test_the_spans_of_the_watchlist_are_what_is_kept_and_foretold(
+    program: Program, tmp_path: Path
+) -> None:
+    path = watchlist(tmp_path, 9)
+    path.write_text(path.read_text() + '[keep]\nraw = "2d"\nhourly = "3650d"\n')
+    writer = Writer(program.cache, retention_of(load(path).keep))
+    writer.maintain(NOON)
+    writer.close()
+    facts = json.loads(program.run("cache", "--json", "--cache", program.cache).stdout)
+    kept = {tier["name"]: tier["kept_days"] for tier in facts["tiers"]}
+    assert kept["raw observations"] == 2
+    assert kept["5-minute roll-ups"] == 90
+    assert kept["hourly roll-ups"] == 3650
+    assert kept["events and notes"] is None
 
 
 def test_a_cache_is_exported_and_imported(program: Program) -> None:

@@ -9,7 +9,8 @@ import msgspec
 
 from monitor.cache.details import Details
 from monitor.cache.purge import FIVES, HOURS, RAW, Purge, give_back
-from monitor.cache.rollup import RollUp, Watermarks
+from monitor.cache.rollup import RollUp, Watermarks, mark, set_mark
+from monitor.cache.schema import transaction
 from monitor.records import DAY, HOUR, Micros
 
 # Chosen by tests/bench/cache.py for slices of a few milliseconds on a slow core.
@@ -39,6 +40,17 @@ class Retention(msgspec.Struct, frozen=True):
 
 
 DEFAULT: Final = Retention()
+# The cache remembers for how long it is kept, for those who only read it.
+_MARKS: Final = {name: f"keep {name}" for name in Retention.__struct_fields__}
+
+
+def kept(db: sqlite3.Connection) -> Retention:
+    """For how long a cache is kept, as its collector last said."""
+    spans = {name: mark(db, text) for name, text in _MARKS.items()}
+    try:
+        return Retention(**spans)
+    except ValueError:
+        return DEFAULT
 
 
 class Upkeep:
@@ -50,13 +62,26 @@ class Upkeep:
         self._roll_up = RollUp(db, rolled)
         self._purges = [Purge(db, kept) for kept in (RAW, FIVES, HOURS)]
         self._purged: list[Micros] = [0, 0, 0]
+        self._told: Retention | None = None
 
     def clear(self) -> None:
         self._roll_up.clear()
         self._purged = [0, 0, 0]
+        self._told = None
+
+    def _tell(self, retention: Retention) -> None:
+        if kept(self._db) != retention:
+            with transaction(self._db):
+                for name, text in _MARKS.items():
+                    set_mark(self._db, text, getattr(retention, name))
+            # What was kept for long enough before may be too old now.
+            self._purged = [0, 0, 0]
+        self._told = retention
 
     def slice(self, now: Micros, retention: Retention) -> bool:
         """Roll up before purging anything; whether anything was due."""
+        if retention != self._told:
+            self._tell(retention)
         if self._roll_up.slice(now, _RUNS_A_SLICE):
             return True
         spans = (retention.raw, retention.fives, retention.hours)

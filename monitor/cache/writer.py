@@ -62,8 +62,9 @@ class Writer:
     keep and that were left out.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, retention: Retention = DEFAULT) -> None:
         """Open the cache, made 0600 if it is not there; raises CacheError."""
+        self.retention = retention
         self.bad = 0
         self.refused = 0
         self._closed = False
@@ -235,16 +236,16 @@ class Writer:
             found = self._ready().execute(_REQUESTS, (after,)).fetchall()
         return [Request(*row) for row in found]
 
-    def maintain(self, now: Micros, retention: Retention = DEFAULT) -> bool:
+    def maintain(self, now: Micros) -> bool:
         """Do one slice, a few milliseconds, of whatever is due at ``now``.
 
-        Rolls up runs, forgets what is older than ``retention`` and gives room back to the
+        Rolls up runs, forgets what is older than :attr:`retention` and gives room back to the
         disk, in this order.  Returns whether anything was due: call it again, soon, while
         it does.  Raises CacheError.
         """
         with self._turn, self._failing():
             db = self._ready()
-            busy = self._upkeep.slice(now, retention)
+            busy = self._upkeep.slice(now, self.retention)
             self._cap_log(db)
             return busy
 

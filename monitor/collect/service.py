@@ -12,6 +12,7 @@ from typing import Final
 
 from monitor.cache.lock import CollectorLock
 from monitor.cache.rescue import open_or_set_aside
+from monitor.cache.upkeep import Retention
 from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
 from monitor.collect.hosting import OriginSource
@@ -20,10 +21,11 @@ from monitor.collect.own import OwnPlaces
 from monitor.collect.routes import RouteSource
 from monitor.collect.sink import Sink
 from monitor.probes.base import RealProber
+from monitor.records import SECOND
 from monitor.routing.cymru import Origins
 from monitor.routing.reverse import Reverse
 from monitor.watchlist.follow import Follower
-from monitor.watchlist.model import Watchlist
+from monitor.watchlist.model import Keep, Watchlist
 
 STOP_S: Final = 5.0
 
@@ -57,6 +59,7 @@ def serve(
         writer, rescued = open_or_set_aside(cache)
         if rescued:
             said(rescued)
+        writer.retention = retention_of(watchlist.keep)
         try:
             clock = RealClock()
             collector = Collector(
@@ -79,6 +82,12 @@ def serve(
             writer.close()
     finally:
         lock.release()
+
+
+def retention_of(keep: Keep) -> Retention:
+    """A watchlist's spans in the cache's own unit."""
+    spans = (keep.raw_s, keep.fives_s, keep.hours_s)
+    return Retention(*(int(span * SECOND) for span in spans))
 
 
 def routes_for(watchlist: Watchlist, clock: Clock) -> RouteSource | None:

@@ -12,7 +12,7 @@ import msgspec
 
 from monitor.cache.rollup import FIVE
 from monitor.cache.schema import open_reading, side_files, speaking_of
-from monitor.cache.upkeep import DEFAULT, Retention
+from monitor.cache.upkeep import kept
 from monitor.records import DAY, HOUR, SECOND, Micros
 
 SCHEMA: Final = 1
@@ -79,7 +79,7 @@ class CacheFacts(msgspec.Struct, frozen=True):
         return sum(tier.bytes_a_day for tier in self.tiers if tier.kept_days is None)
 
 
-def look(path: Path, retention: Retention = DEFAULT) -> CacheFacts:
+def look(path: Path) -> CacheFacts:
     """Measure a cache while others write it; raises CacheError.
 
     Rows are counted exactly, in short transactions; bytes are those of the pages in use,
@@ -98,10 +98,11 @@ def look(path: Path, retention: Retention = DEFAULT) -> CacheFacts:
         )
         weighed = others + sum(rows * weight for rows, weight, *_ in found)
         scale = (pages - free) * page / weighed if weighed else 0.0
-        kept = (retention.raw, retention.raw, retention.fives, retention.hours, None, None)
+        retention = kept(db)
+        spans = (retention.raw, retention.raw, retention.fives, retention.hours, None, None)
         tiers = tuple(
             _tier(table, measured, scale, span)
-            for table, measured, span in zip(_TABLES, found, kept, strict=True)
+            for table, measured, span in zip(_TABLES, found, spans, strict=True)
         )
         size, logged = path.stat().st_size, log.stat().st_size if log.exists() else 0
     return CacheFacts(SCHEMA, str(path), size, logged, free * page, tiers)

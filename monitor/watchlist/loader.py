@@ -2,6 +2,7 @@
 
     [defaults]  interval timeout          [budget]  in_flight prefix_in_flight prefix_rate
     [feeds]     ris url ripestat ripestat_url origins names
+    [keep]      raw five_minutes hourly
     [[network]] id name prefixes origin_asns upstream_asns timezone note
     [[host]]    id name address affiliation parents historic note claims checks
     [[control]] id name address side near asn parents note checks
@@ -28,6 +29,7 @@ from monitor.records import Claim, clean_text
 from monitor.watchlist import values
 from monitor.watchlist.checks import Timing, interval, read_checks, timeout
 from monitor.watchlist.errors import Problem, WatchlistError, Wrong, shown
+from monitor.watchlist.keep import read_keep
 from monitor.watchlist.model import Budget, Feeds, Host, Network, Watchlist
 from monitor.watchlist.reader import Sink, Table
 
@@ -180,6 +182,7 @@ class _Reader:
         self._timing = self._defaults()
         budget = self._budget()
         feeds = self._feeds()
+        keep = read_keep(top)
         networks = self._read_networks()
         hosts = self._read_hosts()
         top.finish()
@@ -192,6 +195,7 @@ class _Reader:
             hosts=hosts,
             budget=budget,
             feeds=feeds,
+            keep=keep,
             timezone=timezone,
         )
 

@@ -175,6 +175,14 @@ class Feeds(msgspec.Struct, frozen=True):
     names: bool = False
 
 
+class Keep(msgspec.Struct, frozen=True):
+    """For how long the cache keeps each tier, in seconds; events are kept for ever."""
+
+    raw_s: float = 7 * 86_400.0
+    fives_s: float = 90 * 86_400.0
+    hours_s: float = 730 * 86_400.0
+
+
 class Watchlist(msgspec.Struct, frozen=True):
     """One file: what a desk watches.  ``hash`` is the SHA-256 of its bytes."""
 
@@ -183,6 +191,7 @@ class Watchlist(msgspec.Struct, frozen=True):
     hosts: tuple[Host, ...] = ()
     budget: Budget = Budget()
     feeds: Feeds = Feeds()
+    keep: Keep = Keep()
     timezone: str = ""
     path: str = ""
     hash: str = ""

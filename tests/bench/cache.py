@@ -204,11 +204,11 @@ def rows(path: Path, hosts: int) -> None:
     writer.close()
 
 
-def slices(writer: Writer, now: int, retention: Retention) -> list[float]:
+def slices(writer: Writer, now: int) -> list[float]:
     took = []
     while True:
         began = time.perf_counter()
-        busy = writer.maintain(now, retention)
+        busy = writer.maintain(now)
         took.append(time.perf_counter() - began)
         if not busy:
             return took
@@ -232,11 +232,12 @@ def upkeep(path: Path, checks: int, hours: int) -> None:
             waiting.clear()
     now = START + (hours + 2) * HOUR
     burnt = cpu()
-    took = slices(writer, now, Retention())
+    took = slices(writer, now)
     print(f"rolling up: {(cpu() - burnt) / total * 1e6:.1f} us CPU an observation")
     told("rolling up", took)
     slots = writer._db.execute("SELECT count(*) FROM fives").fetchone()[0]
     print(f"{slots:,} slots of five minutes")
+    writer.retention = Retention(raw=2 * HOUR)
     for turn, beside in enumerate((False, True)):
         stalls(writer, now + turn * DAY, checks, beside=beside)
     writer.close()
@@ -250,7 +251,7 @@ def stalls(writer: Writer, now: int, checks: int, *, beside: bool) -> None:
     def work() -> None:
         later = now + 2 * DAY
         while not done.is_set():
-            if not writer.maintain(later, Retention(raw=2 * HOUR)):
+            if not writer.maintain(later):
                 later += 5 * MINUTE
             # As a caller does: whoever waits for the writer has its turn between two slices.
             time.sleep(0.002)

@@ -51,11 +51,11 @@ def batch(number: int):
 
 
 def write_for_ever(path: Path, number: int) -> None:
-    writer = Writer(path)
+    writer = Writer(path, KEPT)
     while True:
         writer.commit(*batch(number))
         print(number, flush=True)
-        writer.maintain(number * STEP, KEPT)
+        writer.maintain(number * STEP)
         number += 1
 
 

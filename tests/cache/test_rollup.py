@@ -39,7 +39,8 @@ def ran(at, ms=10.0, check="a/icmp", **more):
 
 
 def finish(writer, now, retention=None):
-    while writer.maintain(now, retention or Retention()):
+    writer.retention = retention or Retention()
+    while writer.maintain(now):
         pass
 
 
@@ -187,7 +188,7 @@ def test_each_tier_is_kept_for_its_time_and_what_was_said_for_ever(path, opened)
     assert len(reader.events()) == 6
     then = reader.row_at("host:a", NOON + 5 * HOUR + 55 * MINUTE)
     assert then.since == NOON + 5 * HOUR
-    assert not writer.maintain(now, retention)
+    assert not writer.maintain(now)
 
 
 def test_what_comes_after_its_hour_was_purged_changes_nothing(path, opened):
@@ -210,9 +211,11 @@ def test_one_slice_is_bounded(path, opened):
             [ran(NOON + n * MINUTE, check=f"h{check}/icmp") for n in range(120)], [], {}
         )
     calls = 0
-    while writer.maintain(NOON + DAY, EVER):
+    writer.retention = EVER
+    while writer.maintain(NOON + DAY):
         calls += 1
     assert calls >= 5
+    writer.retention = Retention()
     while writer.maintain(NOON + 30 * DAY):
         calls += 1
     assert calls >= 15
@@ -221,10 +224,10 @@ def test_one_slice_is_bounded(path, opened):
 
 
 def test_a_long_pause_is_passed_at_once(path, opened):
-    writer = opened(Writer(path))
+    writer = opened(Writer(path, EVER))
     writer.commit([ran(NOON), ran(NOON + 400 * DAY)], [], {})
     calls = 0
-    while writer.maintain(NOON + 401 * DAY, EVER):
+    while writer.maintain(NOON + 401 * DAY):
         calls += 1
     assert calls < 5
     assert len(slots(path, "hours")) == 2

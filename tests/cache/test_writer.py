@@ -195,7 +195,7 @@ def scribble(path, first_page):
 
 
 def test_threads_take_turns(path, opened):
-    writer = opened(Writer(path))
+    writer = opened(Writer(path, Retention(raw=2 * HOUR)))
     writer.commit([seen(at=n) for n in range(2_000)], [], {})
     trouble: list[BaseException] = []
 
@@ -212,7 +212,7 @@ def test_threads_take_turns(path, opened):
             writer.commit([seen(at=now - n)], [], rows_of(host()))
 
     def upkeep():
-        while writer.maintain(now, Retention(raw=2 * HOUR)):
+        while writer.maintain(now):
             writer.requests(0)
 
     threads = [threading.Thread(target=run, args=(work,)) for work in (write, upkeep)]

@@ -30,6 +30,9 @@ CASES = [
     ),
     ("[budget]\nin_flight = 0\n" + GOOD, "budget.in_flight", "0", "from 1 to"),
     ("[budget]\nprefix_rate = nan\n" + GOOD, "budget.prefix_rate", "nan", "0.1 to 100"),
+    ('[keep]\nraw = "1h"\n' + GOOD, "keep.raw", "1h", "1d to"),
+    ('[keep]\nraw = "9d"\nfive_minutes = "8d"\n' + GOOD, "keep.five_minutes", "8d", "9d"),
+    ('[keep]\nhourly = "8d"\n' + GOOD, "keep.hourly", "8d", "at least 90d"),
     ("[budget]\nprefix_rate = true\n" + GOOD, "budget.prefix_rate", "true", "0.1 to 100"),
     # feeds
     ("feeds = true\n" + GOOD, "feeds", "true", "a table"),
