@@ -50,6 +50,8 @@ from monitor.records import (
     TraceFacts,
     Vantage,
     VantageRow,
+    WitnessRow,
+    WitnessSign,
     clean_text,
 )
 
@@ -417,6 +419,27 @@ path_rows = st.builds(
     memory=st.none() | path_memories,
     removed=st.booleans(),
 )
+witness_rows = st.builds(
+    WitnessRow,
+    network=host_ids,
+    state=st.sampled_from(FeedState),
+    reason=st.sampled_from(FeedReason),
+    since=micros,
+    at=micros,
+    signs=tuples(
+        st.builds(
+            WitnessSign,
+            source=texts,
+            subject=texts,
+            state=st.sampled_from(FeedState),
+            reason=st.sampled_from(FeedReason),
+            value=maybe_millis,
+            usual=maybe_millis,
+            at=micros,
+        )
+    ),
+    removed=st.booleans(),
+)
 origins_rows = st.builds(OriginsRow, kept=st.binary(max_size=40), at=micros)
 names_rows = st.builds(NamesRow, kept=st.binary(max_size=40), at=micros)
 rows_by_kind: dict[type[Row], st.SearchStrategy[Row]] = {
@@ -429,6 +452,7 @@ rows_by_kind: dict[type[Row], st.SearchStrategy[Row]] = {
     RouteRow: route_rows,
     FeedRow: feed_rows,
     PathRow: path_rows,
+    WitnessRow: witness_rows,
     OriginsRow: origins_rows,
     NamesRow: names_rows,
 }

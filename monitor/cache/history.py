@@ -35,6 +35,7 @@ from monitor.records import (
     State,
     Vantage,
     VantageRow,
+    WitnessRow,
 )
 
 SAMPLED_EVERY: Final = 5 * MINUTE
@@ -122,7 +123,7 @@ def moment_of(
             case CollectorRow():
                 times.append(row.beat)
                 sure = sure or row.beat > 0
-            case RouteRow() | FeedRow() | PathRow():
+            case RouteRow() | FeedRow() | PathRow() | WitnessRow():
                 times += (row.since, row.at)
             case _:
                 pass

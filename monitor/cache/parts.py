@@ -25,6 +25,7 @@ from monitor.records import (
     Row,
     RulesRow,
     VantageRow,
+    WitnessRow,
     decode_row,
 )
 
@@ -79,6 +80,7 @@ KINDS: Final[dict[type[Row], Kinds]] = {
         still=("check", "host", "method"),
         sampled=("usual", "before", "current", "rounds", "at"),
     ),
+    WitnessRow: Kinds(still=("network",), sampled=("at", "signs")),
     OriginsRow: Kinds(left=("kept", "at")),
     NamesRow: Kinds(left=("kept", "at")),
     RulesRow: Kinds(still=("sentences", "nexts", "base_rates")),

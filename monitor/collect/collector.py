@@ -29,6 +29,7 @@ from monitor.collect.own import LOOK_S, OwnOf
 from monitor.collect.routes import STEP_S, RouteKeeper, SourceOf
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
+from monitor.collect.witness import WitnessKeeper, WitnessOf
 from monitor.probes.base import VANTAGE, Prober
 from monitor.records import (
     SECOND,
@@ -104,11 +105,13 @@ class Collector:
         origins: OriginsOf | None = None,
         names: NamesOf | None = None,
         own: OwnOf | None = None,
+        witness: WitnessOf | None = None,
     ) -> None:
         """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any;
         ``own`` finds the checks of our own gateway and resolvers;
         ``routes`` builds the source of routes that a watchlist asks for, ``origins`` the one
-        of who announces an address, ``names`` the one of what it is called.
+        of who announces an address, ``names`` the one of what it is called,
+        ``witness`` the one that is asked what it sees of the networks.
         """
         self._prober = prober
         self._clock = clock
@@ -135,6 +138,7 @@ class Collector:
         self._naming = Naming(
             self._assessor, clock, self._sink.put, rows, origins=origins, names=names
         )
+        self._witness = WitnessKeeper(witness, clock, self._sink.put, rows)
         self._row = CollectorRow(
             pid=pid,
             started=self._started,
@@ -179,11 +183,13 @@ class Collector:
             await self._follow_routes()
             await self._naming.follow(self._assessor.watchlist)
             await self._follow_own()
+            await self._witness.follow(self._assessor.watchlist)
             await self._look_on(helpers)
         finally:
             await _end([*helpers, *self._running])
             await self._routes.close()
             await self._naming.close()
+            await self._witness.close()
             await self._prober.close()
             self._tell_stop()
             await self._sink.flush()
@@ -425,6 +431,7 @@ class Collector:
         self._tell(EventKind.WATCHLIST, f"watchlist reloaded: {len(found.hosts)} hosts")
         await self._follow_routes()
         await self._naming.follow(found)
+        await self._witness.follow(found)
         self._wake.set()
 
     async def _follow_own(self) -> None:

@@ -20,6 +20,7 @@ from monitor.collect.names import NameSource
 from monitor.collect.own import OwnPlaces
 from monitor.collect.routes import RouteSource
 from monitor.collect.sink import Sink
+from monitor.collect.witness import WitnessSource
 from monitor.probes.base import RealProber
 from monitor.records import SECOND
 from monitor.routing.cymru import Origins
@@ -75,6 +76,7 @@ def serve(
                 routes=lambda found: routes_for(found, clock),
                 origins=lambda found: origins_for(found, clock),
                 names=lambda found: names_for(found, clock),
+                witness=lambda found: witness_for(found, clock),
                 own=OwnPlaces().checks,
             )
             asyncio.run(_until_told(collector))
@@ -107,6 +109,15 @@ def origins_for(watchlist: Watchlist, clock: Clock) -> OriginSource | None:
 def names_for(watchlist: Watchlist, clock: Clock) -> NameSource | None:
     """Reverse DNS, through the machine's own resolvers; None where it is not wanted."""
     return Reverse(clock) if watchlist.feeds.names else None
+
+
+def witness_for(watchlist: Watchlist, clock: Clock) -> WitnessSource | None:
+    """The IODA that ``watchlist`` asks; None where it asks none."""
+    if not watchlist.feeds.ioda:
+        return None
+    from monitor.routing.ioda import Ioda  # noqa: PLC0415 - only who asks pays for it
+
+    return Ioda(watchlist.networks, watchlist.feeds, clock)
 
 
 async def _until_told(collector: Collector) -> None:

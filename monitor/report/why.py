@@ -38,8 +38,10 @@ from monitor.records import (
     Row,
     RulesRow,
     VantageRow,
+    WitnessRow,
     clean_text,
 )
+from monitor.report.witness import TITLE, witness_lines
 
 SCHEMA: Final = 1
 UNDETERMINED: Final = "undetermined"
@@ -73,7 +75,7 @@ class Why(msgspec.Struct):
     nothing is known of the moment asked for.  ``beat`` is when a collector last wrote.
     ``drill`` names the drill whose synthetic data these are, '' for real ones.
     ``cause`` is for networks only and never decided; ``fate`` names what the failing hosts
-    share.
+    share; ``witness`` is what an independent one says of it, which is part of no judgement.
     """
 
     subject: str
@@ -94,6 +96,7 @@ class Why(msgspec.Struct):
     cause: str = ""
     explanations: tuple[Explanation, ...] = ()
     base_rates: str = ""
+    witness: list[str] = []
     drill: str = ""
 
 
@@ -119,6 +122,7 @@ def why(reader: Reader, subject: str, at: Micros | None = None) -> Why:
         found.gap = _gap(reader, at)
         return found
     found.parts = _parts(reader, row)
+    found.witness = _witness(reader, row)
     if found.explanations:
         found.base_rates = words.base_rates
     collector = reader.row("collector")
@@ -235,6 +239,16 @@ def _parts(reader: Reader, row: Row) -> list[str]:
     return lines
 
 
+def _witness(reader: Reader, row: Row) -> list[str]:
+    """What IODA says of a network, or that nobody asked it."""
+    if not isinstance(row, NetworkRow):
+        return []
+    found = reader.row(f"witness:{row.id}")
+    collector = reader.row("collector")
+    now = collector.beat if isinstance(collector, CollectorRow) else 0
+    return witness_lines(found if isinstance(found, WitnessRow) else None, now)
+
+
 def _own_line(each: OwnControl) -> str:
     if each.answers is None:
         silent = "its silence proves nothing: it has never answered"
@@ -277,6 +291,7 @@ def as_text(found: Why, now: Micros) -> str:
         lines.append(f"  on probation: {found.soft}")
     lines += _turn_lines(found)
     lines += _section("what its checks say now", found.parts)
+    lines += _section(TITLE, found.witness)
     if found.next:
         lines += ["", f"what would change it: {found.next}"]
     return "\n".join(lines + _cause_lines(found))

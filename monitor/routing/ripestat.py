@@ -20,7 +20,7 @@ import msgspec
 from monitor.clock import Clock
 from monitor.records import SECOND, FeedReason, Micros, clean_text
 from monitor.routing.messages import MAX_ASN, Path, canonical_address, canonical_prefix
-from monitor.routing.web import FeedFailure, failure_of, open_client, refuse_status
+from monitor.routing.web import FeedFailure, failure_of, fetch, open_client
 
 if TYPE_CHECKING:
     import httpx
@@ -240,14 +240,7 @@ class RipeStat:
             client = self._client
         params = {"resource": prefix, "sourceapp": self._sourceapp}
         url = f"{self._url}/data/looking-glass/data.json"
-        async with client.stream("GET", url, params=params) as response:
-            refuse_status(response, self._clock.wall())
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    raise FeedFailure(FeedReason.TOO_LARGE)
-            return bytes(body)
+        return await fetch(client, url, params, self._clock.wall(), MAX_BYTES)
 
 
 def _version(prefix: str) -> int:

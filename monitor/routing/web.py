@@ -89,6 +89,22 @@ def retry_after(value: str, now: Micros) -> float:
     return min(max(0.0, at - now / SECOND), MAX_RETRY_AFTER_S)
 
 
+async def fetch(
+    client: httpx.AsyncClient, url: str, params: dict[str, str], now: Micros, limit: int
+) -> bytes:
+    """The body of a JSON answer of at most ``limit`` bytes; raises FeedFailure, or what
+    :func:`failure_of` makes one of.
+    """
+    async with client.stream("GET", url, params=params) as response:
+        refuse_status(response, now)
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > limit:
+                raise FeedFailure(FeedReason.TOO_LARGE)
+        return bytes(body)
+
+
 def failure_of(error: BaseException) -> FeedFailure:
     """What an error of httpx, asyncio or the system means."""
     import httpx  # noqa: PLC0415 - whoever holds such an error has loaded it

@@ -26,6 +26,7 @@ from monitor.records import (
     Row,
     TraceFacts,
     VantageRow,
+    WitnessRow,
 )
 
 EVENTS_KEPT: Final = 2_000
@@ -50,6 +51,7 @@ class Board:
         self.paths: dict[str, PathRow] = {}
         self._losses: list[tuple[Micros, int, int, int]] = []
         self.feeds: dict[str, FeedRow] = {}
+        self.witnesses: dict[str, WitnessRow] = {}
         self.collector: CollectorRow | None = None
         self.events: list[Event] = []
         self.cursor = Cursor()
@@ -86,6 +88,7 @@ class Board:
             table.clear()
         self.routes.clear()
         self.feeds.clear()
+        self.witnesses.clear()
         self.collector = None
         self.events.clear()
         self.unread_hosts.clear()
@@ -113,6 +116,8 @@ class Board:
                 _keep(self.routes, row.prefix, row)
             case FeedRow():
                 self.feeds[row.name] = row
+            case WitnessRow():
+                _keep(self.witnesses, row.network, row)
 
     def _count_losses(self, row: CollectorRow) -> None:
         """What the collector could not do in the last minute."""

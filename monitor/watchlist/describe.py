@@ -122,6 +122,11 @@ def _feeds(watchlist: Watchlist) -> list[str]:
         lines.append("origins   Team Cymru: asked who announces each address that is seen")
     if watchlist.feeds.names:
         lines.append("names     reverse DNS: asked what each address that is seen is called")
+    if watchlist.feeds.ioda:
+        count = sum(
+            len(network.origin_asns) + bool(network.country) for network in watchlist.networks
+        )
+        lines.append(f"witness   IODA: asked about {count} countries and AS")
     return lines
 
 

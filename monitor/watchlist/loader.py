@@ -1,9 +1,9 @@
 """Reads a watchlist, and says everything that is wrong with one at once.
 
     [defaults]  interval timeout          [budget]  in_flight prefix_in_flight prefix_rate
-    [feeds]     ris url ripestat ripestat_url origins names
+    [feeds]     ris url ripestat ripestat_url origins names ioda ioda_url
     [keep]      raw five_minutes hourly
-    [[network]] id name prefixes origin_asns upstream_asns timezone note
+    [[network]] id name prefixes origin_asns upstream_asns timezone note country
     [[host]]    id name address affiliation parents historic note claims checks
     [[control]] id name address side near asn parents note checks
     name, timezone                        of the whole watchlist
@@ -237,6 +237,8 @@ class _Reader:
             ripestat_url=table.read("ripestat_url", values.url, plain.ripestat_url),
             origins=table.read("origins", values.truth, plain.origins),
             names=table.read("names", values.truth, plain.names),
+            ioda=table.read("ioda", values.truth, plain.ioda),
+            ioda_url=table.read("ioda_url", values.url, plain.ioda_url),
         )
         table.finish()
         return feeds
@@ -258,6 +260,7 @@ class _Reader:
             origin_asns=table.each("origin_asns", asn),
             upstream_asns=table.each("upstream_asns", asn),
             timezone=table.read("timezone", values.timezone, "UTC"),
+            country=table.read("country", values.country, ""),
             note=table.read("note", values.note, ""),
         )
         if not table.raw("prefixes") and not table.raw("origin_asns"):

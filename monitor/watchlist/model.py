@@ -126,7 +126,9 @@ class Host(msgspec.Struct, frozen=True):
 
 
 class Network(msgspec.Struct, frozen=True):
-    """The subject of a situation."""
+    """The subject of a situation.  ``country`` (ISO 3166-1) is whose network it is, if it is a
+    country's: a witness is asked about it.
+    """
 
     id: str
     name: str
@@ -135,6 +137,7 @@ class Network(msgspec.Struct, frozen=True):
     upstream_asns: tuple[int, ...] = ()
     timezone: str = "UTC"
     note: str = ""
+    country: str = ""
 
     def holds(self, address: str) -> bool:
         """Whether ``address`` (text) lies in one of the prefixes; False for a name."""
@@ -159,12 +162,13 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class Feeds(msgspec.Struct, frozen=True):
-    """Which routing feeds may be asked.  Without ``ris`` no routes are asked for.
+    """Which feeds and witnesses may be asked.  Without ``ris`` no routes are asked for.
 
     ``url`` is the RIS Live stream; with ``ripestat`` its gaps are filled with snapshots
     from the RIPEstat at ``ripestat_url``.  With ``origins`` Team Cymru is asked, over DNS,
     who announces the addresses that are seen; with ``names`` reverse DNS is asked what
-    they are called.
+    they are called.  With ``ioda`` the IODA at ``ioda_url`` is asked, as an independent
+    witness, what it sees of the origin ASNs and countries of the networks.
     """
 
     ris: bool = False
@@ -173,6 +177,8 @@ class Feeds(msgspec.Struct, frozen=True):
     ripestat_url: str = "https://stat.ripe.net/"
     origins: bool = False
     names: bool = False
+    ioda: bool = False
+    ioda_url: str = "https://api.ioda.inetintel.cc.gatech.edu/v2/"
 
 
 class Keep(msgspec.Struct, frozen=True):

@@ -108,6 +108,7 @@ class Stage:
         self.routes: Any = None
         self.origins: Any = None
         self.names: Any = None
+        self.witness: Any = None
         self.rows: dict[str, Row] = {}
 
     def run(
@@ -131,6 +132,7 @@ class Stage:
                 routes=self.routes,
                 origins=self.origins,
                 names=self.names,
+                witness=self.witness,
             )
             task = asyncio.create_task(self.collector.run(), name="collector")
             if meanwhile is not None:

@@ -19,6 +19,7 @@ from monitor.records import (
     CollectorRow,
     Event,
     EventKind,
+    FeedReason,
     FeedRow,
     FeedState,
     HostRow,
@@ -34,6 +35,8 @@ from monitor.records import (
     State,
     Vantage,
     VantageRow,
+    WitnessRow,
+    WitnessSign,
     subject_of,
 )
 from monitor.report.why import UnknownSubject, as_json, as_text, observation_line, why
@@ -310,4 +313,27 @@ def test_a_prefix_and_a_feed_say_why(tmp_path):
     assert found.rule == RULE_TEXTS["feed"]
     text = as_text(why(reader, f"route:{prefix}"), NOW)
     assert "route:175.45.176.0/24) is withdrawn since" in text
+    reader.close()
+
+
+def test_a_network_says_what_the_witness_says_or_that_nobody_asked(tmp_path):
+    reader = filled(tmp_path / "none.db", EVENTS, ROWS)
+    found = why(reader, "nk")
+    assert found.witness == ["IODA: not asked"]
+    assert "IODA" not in as_text(why(reader, "ns1"), NOW)
+    reader.close()
+    witness = WitnessRow(
+        "nk",
+        FeedState.LIVE,
+        signs=(
+            WitnessSign("bgp", "AS131279", FeedState.LIVE, value=0.0, usual=4.0, at=T0),
+            WitnessSign("ping-slash24", "KP", reason=FeedReason.NO_DATA),
+        ),
+    )
+    reader = filled(tmp_path / "some.db", EVENTS, (*ROWS, witness))
+    told = as_text(why(reader, "nk"), NOW)
+    assert "IODA, an independent witness; it moves nothing here:" in told
+    assert "IODA bgp AS131279: 0 /24 blocks routed, usually 4, as of " in told
+    assert "IODA ping-slash24 KP: no data: it answers, and has no data of this" in told
+    assert why(reader, "nk").state == Phase.LOST
     reader.close()

@@ -99,3 +99,9 @@ def test_feeds_are_named_when_they_are_asked():
     alone = text.replace("ris = true", "ris = true\nripestat = false")
     assert "feeds     RIS Live: asked for" in summary(parse(alone.encode(), "x"))
     assert "feeds" not in summary(parse(FAR.encode(), "x"))
+    asked = "ris = true\norigins = true\nnames = true\nioda = true"
+    more = text.replace("ris = true", asked).replace('id = "n"', 'id = "n"\ncountry = "KP"')
+    said = summary(parse(more.encode(), "x"))
+    assert "origins   Team Cymru: asked" in said
+    assert "names     reverse DNS: asked" in said
+    assert "witness   IODA: asked about 1 countries and AS" in said

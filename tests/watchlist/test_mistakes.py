@@ -86,6 +86,7 @@ CASES = [
         ]
     ),
     # networks
+    (network('country = "Korea"'), "network[0].country", "Korea", "two capital letters"),
     (network('timezone = "Asia/Pyongyan"'), "network[0].timezone", "Pyongyan", "Pyongyang"),
     (network("origin_asns = [0]"), "network[0].origin_asns[0]", "0", "4294967294"),
     (network("upstream_asns = [7, 7]"), "network[0].upstream_asns[1]", "7", "once"),

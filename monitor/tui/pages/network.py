@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.records import Event, HostRow, NetworkRow
+from monitor.report.witness import witness_lines
 from monitor.tui.board import Board
 from monitor.tui.history import History
 from monitor.tui.lines import HostTarget, Line, field, heading, line, wrap
@@ -55,6 +56,7 @@ def network_page(
     lines.append(field("upstream", (_asns(row.upstream_asns, marks), "text")))
     lines.append(field("time there", (zone_clock(row.timezone, now) or row.timezone, "text")))
     lines += network_lines(row, board, look)
+    lines += _witness_lines(row, board, look)
     if row.explanations or row.fate:
         lines += [
             Line(),
@@ -77,6 +79,13 @@ def network_page(
     if not events:
         lines.append(line((" none", "dim")))
     return lines
+
+
+def _witness_lines(row: NetworkRow, board: Board, look: Look) -> list[Line]:
+    """What IODA says, or that it is not asked: a witness of its own, part of no judgement."""
+    said = witness_lines(board.witnesses.get(row.id), look.now)
+    rows = [text for each in said for text in wrap(each, max(20, look.width - 16))]
+    return [field("" if n else "witness", (text, "text")) for n, text in enumerate(rows)]
 
 
 def _asns(asns: Sequence[int], marks: Marks) -> str:
