@@ -106,11 +106,20 @@ def why(reader: Reader, subject: str, at: Micros | None = None) -> Why:
     Raises UnknownSubject, and CacheError when the cache cannot be read.
     """
     full, row = _find(reader, subject)
+    before = None
+    if at is not None and isinstance(row, RouteRow | FeedRow):
+        # Many changes of a network's prefixes look alike: which was its own, its row tells.
+        before = reader.row_at(full, at)
+        row = before or row
     turns = _turns(reader, full, row)
     turn = next((event for event in turns if at is None or event.at <= at), None)
     rules = reader.row("rules")
     words = rules if isinstance(rules, RulesRow) else RulesRow()
-    found = _now(row, full) if at is None else _then(row, full, turn, at)
+    if at is None or before is not None:
+        found = _now(row, full)
+        found.at = at or 0
+    else:
+        found = _then(row, full, turn, at)
     if turn is not None and turn.new == found.state:
         found.turn = turn
         found.rule = words.sentences.get(turn.rule, "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -314,6 +315,39 @@ def test_a_prefix_and_a_feed_say_why(tmp_path):
     text = as_text(why(reader, f"route:{prefix}"), NOW)
     assert "route:175.45.176.0/24) is withdrawn since" in text
     reader.close()
+
+
+def test_a_prefix_and_a_feed_of_the_past_say_why(tmp_path):
+    def route(state, since, seen):
+        return RouteRow("192.0.2.0/24", "nk", state, since=since, seen=seen, peers=300)
+
+    def told(at, old, new):
+        text = f"{old} to {new}"
+        of = ("network:nk", text, old, new)
+        return Event(at, EventKind.ROUTE, *of, rule="route-confirmed", since=at)
+
+    writer = Writer(tmp_path / "cache.db")
+    turns = (
+        (T0, route(Routed.VISIBLE, T0, 300), []),
+        (T0 + HOUR, route(Routed.WITHDRAWN, T0 + HOUR, 0), [("visible", "withdrawn")]),
+        (T0 + 2 * HOUR, route(Routed.VISIBLE, T0 + 2 * HOUR, 9), [("withdrawn", "visible")]),
+    )
+    for at, row, words in turns:
+        feed = FeedRow("ris-live", FeedState.STALE if words else FeedState.LIVE, since=at)
+        rows = {subject_of(each): each for each in (row, feed, NetworkRow("nk", "NK"))}
+        writer.commit([], [told(at, *pair) for pair in words], rows, at)
+    writer.close()
+    with closing(Reader(tmp_path / "cache.db")) as reader:
+        at = T0 + 90 * MINUTE
+        found = why(reader, "route:192.0.2.0/24", at)
+        assert (found.state, found.since, found.at) == ("withdrawn", T0 + HOUR, at)
+        assert found.turn is not None
+        assert found.turn.text == "visible to withdrawn"
+        assert "0 of 300 peers" in found.text
+        assert "was withdrawn since" in as_text(found, NOW)
+        assert why(reader, "route:192.0.2.0/24", T0 + MINUTE).state == "visible"
+        assert why(reader, "feed:ris-live", T0 + MINUTE).state == "live"
+        assert why(reader, "route:192.0.2.0/24", T0 - HOUR).state == "UNKNOWN"
 
 
 def test_a_network_says_what_the_witness_says_or_that_nobody_asked(tmp_path):
