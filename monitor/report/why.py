@@ -74,6 +74,7 @@ class Why(msgspec.Struct):
     ``evidence`` one line an observation; ``next`` what would change the state; ``gap`` why
     nothing is known of the moment asked for.  ``beat`` is when a collector last wrote.
     ``drill`` names the drill whose synthetic data these are, '' for real ones.
+    ``address`` is a host's, with what it is called.
     ``cause`` is for networks only and never decided; ``fate`` names what the failing hosts
     share; ``witness`` is what an independent one says of it, which is part of no judgement.
     """
@@ -84,6 +85,7 @@ class Why(msgspec.Struct):
     since: Micros
     at: Micros = 0
     text: str = ""
+    address: str = ""
     soft: str = ""
     turn: Event | None = None
     rule: str = ""
@@ -194,7 +196,7 @@ def _now(row: Row, subject: str) -> Why:
     match row:
         case HostRow():
             found = Why(subject, row.name, row.state, row.since, text=row.why)
-            found.soft = row.soft or ""
+            found.soft, found.address = row.soft or "", _address(row)
         case CheckRow():
             found = Why(subject, row.id, row.state, row.since)
             found.text = "" if row.last is None else observation_line(row.last)
@@ -212,6 +214,15 @@ def _now(row: Row, subject: str) -> Why:
         case _:
             raise UnknownSubject(f"{clean_text(subject)!r} has no state")
     return found
+
+
+def _address(row: HostRow) -> str:
+    """The address measured, and its name as whoever holds it says."""
+    if row.hosting is None or not row.hosting.address:
+        return ""
+    name = row.hosting.name
+    called = f", called {name} by reverse DNS (not confirmed)" if name else ""
+    return row.hosting.address + called
 
 
 def _route(row: RouteRow) -> str:
@@ -296,6 +307,8 @@ def as_text(found: Why, now: Micros) -> str:
         lines.append(f"  no collector has written since {_stamp(found.beat)}")
     if found.text:
         lines.append(f"  {found.text}")
+    if found.address:
+        lines.append(f"  at {found.address}")
     if found.soft:
         lines.append(f"  on probation: {found.soft}")
     lines += _turn_lines(found)

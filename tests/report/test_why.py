@@ -23,6 +23,7 @@ from monitor.records import (
     FeedReason,
     FeedRow,
     FeedState,
+    Hosting,
     HostRow,
     Kind,
     NetworkRow,
@@ -370,4 +371,15 @@ def test_a_network_says_what_the_witness_says_or_that_nobody_asked(tmp_path):
     assert "IODA bgp AS131279: 0 /24 blocks routed, usually 4, as of " in told
     assert "IODA ping-slash24 KP: no data: it answers, and has no data of this" in told
     assert why(reader, "nk").state == Phase.LOST
+    reader.close()
+
+
+def test_a_host_says_where_it_is_and_what_that_is_called(tmp_path):
+    named = msgspec.structs.replace(HOST, hosting=Hosting("175.45.176.15", name="ns1.kptc.kp"))
+    reader = filled(tmp_path / "cache.db", EVENTS, (named, *ROWS[1:]))
+    said = as_text(why(reader, "ns1"), NOW).splitlines()
+    assert "  at 175.45.176.15, called ns1.kptc.kp by reverse DNS (not confirmed)" in said
+    reader.close()
+    reader = filled(tmp_path / "bare.db", EVENTS, ROWS)
+    assert why(reader, "ns1").address == ""
     reader.close()
