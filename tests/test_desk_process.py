@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -154,10 +154,28 @@ def test_a_viewer_over_a_read_only_mount_sees_what_is_collected_and_starts_nothi
     desk.until("UP → DOWN")
     collecting.kill()
     collecting.wait(10)
-    desk.until("collector not running since")
+    desk.until("collector silent since")
     desk.press("q")
     assert desk.wait() == 0
     assert CollectorLock.holder(program.cache) is None
+
+
+def test_a_full_disk_is_said_while_it_lasts(program: Program, open_desk) -> None:
+    folder = program.cache.parent
+    folder.mkdir()
+    mount = f"mount -t tmpfs -o size=3m tmpfs {folder}"
+    inside = [*namespace(), "sh", "-c", f'{mount} && exec "$@"', "sh"]
+    desk = open_desk(inside=inside)
+    desk.until("UP")
+    ballast = Path(f"/proc/{desk.process.pid}/root{folder}/ballast")
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        for _ in range(3_000):
+            file.write(b"x" * 1_000)
+    desk.until("the collector goes on from memory: no space left")
+    ballast.unlink()
+    until(lambda: desk.read() or "goes on from memory" not in desk.text)
+    desk.press("q")
+    assert desk.wait() == 0
 
 
 def test_a_collector_that_cannot_start_is_one_sentence(program: Program, open_desk) -> None:

@@ -16,15 +16,22 @@ from typing import Final
 import msgspec
 
 from monitor.cache.schema import make_folder, speaking_of
+from monitor.records import clean_text
 
 _TRIES: Final = 5
 _PAUSE_S: Final = 0.01
+# The first block of the file, which is there from the start.
+_SAID_BYTES: Final = 512
 
 
 class Holder(msgspec.Struct):
-    """The process that collects; ``pid`` is 0 in the instant before it has written it."""
+    """The process that collects; ``pid`` is 0 in the instant before it has written it.
+
+    ``problem`` is one sentence about why it cannot write the cache, or ''.
+    """
 
     pid: int
+    problem: str = ""
 
 
 def _lock_path(cache: Path) -> Path:
@@ -65,6 +72,19 @@ class CollectorLock:
             os.close(fd)
         return held
 
+    def say(self, problem: str) -> None:
+        """Tell whoever asks for the holder why the cache cannot be written; '' when it can.
+
+        It takes the place of what stands there already, so that a full disk takes it too.
+        """
+        if self._fd < 0:
+            return
+        text = f"{os.getpid()}\n{clean_text(problem)}".strip()
+        data = text.encode()[: _SAID_BYTES - 1] + b"\n"
+        with suppress(OSError):
+            os.pwrite(self._fd, data, 0)
+            os.ftruncate(self._fd, len(data))
+
     def release(self) -> None:
         """Give the lock back; harmless when it is not held."""
         if self._fd >= 0:
@@ -86,8 +106,9 @@ class CollectorLock:
             try:
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                text = os.pread(fd, 32, 0).strip()
-                return Holder(int(text) if text.isdigit() else 0)
+                pid, _, problem = os.pread(fd, _SAID_BYTES, 0).partition(b"\n")
+                said = clean_text(problem.decode("utf-8", "ignore").strip())
+                return Holder(int(pid) if pid.isdigit() else 0, said)
             else:
                 return None
             finally:

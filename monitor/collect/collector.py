@@ -191,7 +191,9 @@ class Collector:
             await self._naming.close()
             await self._witness.close()
             await self._prober.close()
-            self._tell_stop()
+            # One that broke down has not been stopped: a desk may start another.
+            if self._stop.is_set():
+                self._tell_stop()
             await self._sink.flush()
 
     def _start_helpers(self) -> list[asyncio.Task[None]]:

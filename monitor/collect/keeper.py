@@ -44,6 +44,23 @@ class Care(NamedTuple):
     standing: str = ""
 
 
+def watch(cache: Path) -> Callable[[bool], Care]:
+    """What a viewer can tell of a collector; it does nothing about it."""
+
+    def look(silent: bool) -> Care:
+        holder = None
+        if silent:
+            with suppress(CacheError):
+                holder = CollectorLock.holder(cache)
+        return _from_memory(holder) if holder is not None and holder.problem else Care()
+
+    return look
+
+
+def _from_memory(holder: Holder) -> Care:
+    return Care("", f"the collector goes on from memory: {holder.problem}")
+
+
 class Keeper:
     """Looks at the lock, and starts a collector where one died; :meth:`step` every second.
 
@@ -89,7 +106,8 @@ class Keeper:
         if child is None or child.poll() is not None:
             return
         with suppress(CacheError):
-            if CollectorLock.holder(self._cache) == Holder(child.pid):
+            holder = CollectorLock.holder(self._cache)
+            if holder is not None and holder.pid == child.pid:
                 return
         child.terminate()
 
@@ -120,6 +138,8 @@ class Keeper:
         self._due, self._trouble = None, ""
         if now - (self._held_since or now) >= STEADY_S:
             self._starts = 0
+        if holder.problem:
+            return _from_memory(holder)
         if not silent:
             self._silent_since = None
         elif self._silent_since is None:

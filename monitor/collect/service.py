@@ -67,7 +67,7 @@ def serve(
                 watchlist,
                 RealProber(clock),
                 clock,
-                Sink(writer, clock),
+                Sink(writer, clock, tell=lock.say),
                 writer.rows(),
                 pid=os.getpid(),
                 follower=follower,

@@ -41,10 +41,19 @@ class Store(Protocol):
 class Sink:
     """Buffers what is to be remembered and commits it; ``problem`` says what hinders it."""
 
-    def __init__(self, store: Store, clock: Clock, *, threaded: bool = True) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        threaded: bool = True,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """``tell`` hears of ``problem`` by another way than the cache that has it."""
         self._store = store
         self._clock = clock
         self._threaded = threaded
+        self._tell = tell
         self._observations: deque[Observation] = deque()
         self._events: list[Event] = []
         self._rows: dict[str, Row] = {}
@@ -96,7 +105,7 @@ class Sink:
         try:
             requests = await self._run(observations, events, rows, at)
         except CacheError as error:
-            self.problem = str(error)
+            self._meet(str(error))
             self._observations.extendleft(reversed(observations))
             while len(self._observations) > MAX_OBSERVATIONS:
                 self._observations.popleft()
@@ -104,7 +113,7 @@ class Sink:
             self._events = events + self._events
             self._rows = {**rows, **self._rows}
             return []
-        self.problem = ""
+        self._meet("")
         return requests
 
     async def maintain(self, now: Micros) -> bool:
@@ -112,8 +121,14 @@ class Sink:
         try:
             return await self._call(lambda: self._store.maintain(now))
         except CacheError as error:
-            self.problem = str(error)
+            self._meet(str(error))
             return False
+
+    def _meet(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            if self._tell is not None:
+                self._tell(problem)
 
     async def _run(
         self,

@@ -91,6 +91,7 @@ def only_read(cache: Path) -> bool:
 def _view(options: argparse.Namespace, wanted: Watchlist | None) -> int:
     """The desk on a cache as it lies there: nobody has to be collecting into it."""
     from monitor.cache.reader import Reader
+    from monitor.collect.keeper import watch
     from monitor.collect.launch import collector_row
     from monitor.tui.app import run_desk
 
@@ -107,6 +108,7 @@ def _view(options: argparse.Namespace, wanted: Watchlist | None) -> int:
         quit_says=_VIEWER_SAYS,
         at=at,
         read_only=True,
+        tend=watch(options.cache),
     )
 
 

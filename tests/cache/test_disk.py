@@ -11,6 +11,7 @@ from tests.cache.crashing import ROOT
 
 SCRIPT = r"""
 import pathlib, sqlite3, subprocess, sys
+from monitor.cache.lock import CollectorLock
 from monitor.cache.reader import Cursor, Reader
 from monitor.cache.schema import CacheError, CacheFull
 from monitor.cache.writer import Writer
@@ -20,6 +21,8 @@ folder = pathlib.Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], check=True)
 ballast, path = folder / "ballast", folder / "cache.db"
 ballast.write_bytes(b"x" * 1_000_000)
+lock = CollectorLock(path)
+assert lock.acquire()
 writer = Writer(path)
 reader = Reader(path)
 
@@ -38,6 +41,15 @@ for number in range(1, 2_000):
             break
 assert refused == [CacheFull] * 5, refused
 assert kept > 3
+while ballast.stat().st_size < 3_000_000:
+    try:
+        with ballast.open("ab", buffering=0) as file:
+            file.write(b"x")
+    except OSError:
+        break
+lock.say("no space left for the cache")
+assert CollectorLock.holder(path).problem == "no space left for the cache", "nor for this"
+lock.release()
 changes = reader.changes(Cursor())
 assert changes.rows == [host(since=kept)], "reading goes on"
 assert changes.events[-1].at == kept

@@ -62,6 +62,21 @@ def test_a_killed_holder_lets_go_and_its_stale_file_misleads_nobody(path, other)
     assert file.stat().st_ino == inode
 
 
+def test_a_holder_that_cannot_write_the_cache_says_why(path):
+    lock = CollectorLock(path)
+    lock.say("nobody holds it: nobody says it")
+    assert lock.acquire()
+    lock.say("no space left for the \x1b[31mcache")
+    told = Holder(os.getpid(), "no space left for the ·[31mcache")
+    assert CollectorLock.holder(path) == told
+    lock.say("é" * 999)
+    assert CollectorLock.holder(path).pid == os.getpid()
+    assert path.with_name(path.name + ".lock").stat().st_size <= 512
+    lock.say("")
+    assert CollectorLock.holder(path) == Holder(os.getpid())
+    lock.release()
+
+
 def test_asking_for_the_holder_keeps_nobody_out(path):
     """Many desks ask, each holding it shared for an instant, while a collector starts."""
     stop = threading.Event()

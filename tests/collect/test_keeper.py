@@ -10,7 +10,7 @@ import pytest
 
 from monitor.cache.lock import CollectorLock
 from monitor.cache.writer import Writer
-from monitor.collect.keeper import DELAYS_S, SERVICE_S, SILENT_S, STEADY_S, Keeper
+from monitor.collect.keeper import DELAYS_S, SERVICE_S, SILENT_S, STEADY_S, Keeper, watch
 from monitor.collect.launch import log_path
 from monitor.records import CollectorRow
 
@@ -164,6 +164,21 @@ def test_one_that_holds_the_cache_and_is_silent_is_named(ward: Ward) -> None:
     assert ward.after(1, silent=True).standing == ""
     assert "is silent; end it" in ward.after(SILENT_S, silent=True).standing
     assert ward.after(1) == ("", "")
+
+
+def test_one_that_cannot_write_is_not_silent_but_in_trouble(ward: Ward) -> None:
+    ward.lock.say("no space left for the cache")
+    said = "the collector goes on from memory: no space left for the cache"
+    assert ward.after(1).standing == said
+    assert ward.after(2 * SILENT_S, silent=True).standing == said
+    look = watch(ward.cache)
+    assert look(True).standing == said
+    ward.lock.say("")
+    assert ward.after(1) == ("", "")
+    assert look(True) == ("", "")
+    ward.lock.release()
+    assert look(True) == ("", "")
+    assert ward.started == []
 
 
 def test_one_that_hangs_before_it_collects_is_ended(ward: Ward) -> None:

@@ -47,6 +47,19 @@ def test_what_cannot_be_written_waits_in_order(monkeypatch) -> None:
     assert sink.problem == ""
 
 
+def test_what_hinders_it_is_told_once_and_so_is_its_end() -> None:
+    store, told = Memory(), []
+    sink = Sink(store, RealClock(), threaded=False, tell=told.append)
+
+    async def run() -> None:
+        for store.broken in ("no space left", "no space left", "", ""):
+            sink.put(Verdict(), seen(1))
+            await sink.flush()
+
+    asyncio.run(run())
+    assert told == ["no space left", ""]
+
+
 def test_a_writer_thread_is_used_and_nothing_is_committed_twice() -> None:
     store = Memory()
     sink = Sink(store, RealClock())

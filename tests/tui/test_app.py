@@ -133,7 +133,7 @@ async def test_an_own_fault_is_loud(desk, look, writer: Writer):
 async def test_a_dead_collector_is_said(make_desk, look, writer: Writer):
     desk = make_desk(now=lambda: NOW + 60 * SECOND)
     async with look(desk) as screen:
-        assert "collector not running since 2014-12-22 16:21:38Z" in screen.text
+        assert "collector silent since 2014-12-22 16:21:38Z" in screen.text
         row = CollectorRow(
             pid=1, beat=NOW, stopped=NOW, problem="watchlist: line 3: no such key"
         )

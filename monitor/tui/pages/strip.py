@@ -131,7 +131,7 @@ def _dead(collector: CollectorRow, now: Micros) -> str:
     old = duration(now - collector.beat)
     if collector.stopped >= collector.beat:
         return f"collector stopped at {stamp(collector.stopped)}, data {old} old"
-    return f"collector not running since {stamp(collector.beat)}, data {old} old"
+    return f"collector silent since {stamp(collector.beat)}, data {old} old"
 
 
 def _vantage_lines(row: VantageRow, width: int) -> list[Line]:
