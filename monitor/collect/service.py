@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from monitor.cache.enduring import EnduringWriter
 from monitor.cache.lock import CollectorLock
-from monitor.cache.rescue import open_or_set_aside
 from monitor.cache.upkeep import Retention
 from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
@@ -57,10 +57,9 @@ def serve(
         holder = CollectorLock.holder(cache)
         raise AlreadyCollecting(holder.pid if holder else 0)
     try:
-        writer, rescued = open_or_set_aside(cache)
-        if rescued:
-            said(rescued)
-        writer.retention = retention_of(watchlist.keep)
+        writer = EnduringWriter(cache, retention_of(watchlist.keep))
+        if writer.notice:
+            said(writer.notice)
         try:
             clock = RealClock()
             collector = Collector(
@@ -72,7 +71,7 @@ def serve(
                 pid=os.getpid(),
                 follower=follower,
                 by_desk=by_desk,
-                notice=rescued,
+                notice=writer.notice,
                 routes=lambda found: routes_for(found, clock),
                 origins=lambda found: origins_for(found, clock),
                 names=lambda found: names_for(found, clock),
