@@ -109,6 +109,7 @@ class Stage:
         self.origins: Any = None
         self.names: Any = None
         self.witness: Any = None
+        self.own: Any = None
         self.rows: dict[str, Row] = {}
 
     def run(
@@ -133,6 +134,7 @@ class Stage:
                 origins=self.origins,
                 names=self.names,
                 witness=self.witness,
+                own=self.own,
             )
             task = asyncio.create_task(self.collector.run(), name="collector")
             if meanwhile is not None:
