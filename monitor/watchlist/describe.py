@@ -90,6 +90,12 @@ def warnings(watchlist: Watchlist) -> tuple[str, ...]:
             f"{len(far)} far controls with {len(asns)} stated AS: at least {MIN_FAR} in"
             f" {MIN_FAR_ASNS} AS are needed to tell our own trouble from theirs"
         )
+    told = {target for alert in watchlist.alerts for target in alert.to}
+    found += [
+        f"target {target.id} is told nothing: no [[alert]] names it in to"
+        for target in watchlist.targets
+        if target.id not in told
+    ]
     return tuple(found)
 
 
@@ -107,6 +113,7 @@ def summary(watchlist: Watchlist) -> str:
         f"checks    {len(watchlist.checks())}{_kinds(watchlist)}",
         *_traffic(watchlist),
         *_feeds(watchlist),
+        *_alerts(watchlist),
         *(f"warning: {text}" for text in warnings(watchlist)),
     ]
     return "\n".join(lines)
@@ -128,6 +135,14 @@ def _feeds(watchlist: Watchlist) -> list[str]:
         )
         lines.append(f"witness   IODA: asked about {count} countries and AS")
     return lines
+
+
+def _alerts(watchlist: Watchlist) -> list[str]:
+    if not watchlist.alerts:
+        return []
+    told = Counter(target for alert in watchlist.alerts for target in alert.to)
+    to = ", ".join(f"{target} by {count}" for target, count in sorted(told.items()))
+    return [f"alerts    {len(watchlist.alerts)} rules: {to}"]
 
 
 def _network(network: Network, hosts: list[Host]) -> str:

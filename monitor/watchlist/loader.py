@@ -3,6 +3,7 @@
     [defaults]  interval timeout          [budget]  in_flight prefix_in_flight prefix_rate
     [feeds]     ris url ripestat ripestat_url origins names ioda ioda_url
     [keep]      raw five_minutes hourly
+    [[target]] and [[alert]]: see :mod:`monitor.watchlist.alerts`
     [[network]] id name prefixes origin_asns upstream_asns timezone note country
     [[host]]    id name address affiliation parents historic note claims checks
     [[control]] id name address side near asn parents note checks
@@ -27,6 +28,7 @@ import msgspec
 
 from monitor.records import Claim, clean_text
 from monitor.watchlist import values
+from monitor.watchlist.alerts import read_alerts, read_targets
 from monitor.watchlist.checks import Timing, interval, read_checks, timeout
 from monitor.watchlist.errors import Problem, WatchlistError, Wrong, shown
 from monitor.watchlist.keep import read_keep
@@ -185,6 +187,8 @@ class _Reader:
         keep = read_keep(top)
         networks = self._read_networks()
         hosts = self._read_hosts()
+        targets = read_targets(top)
+        alerts = read_alerts(top, self._networks, hosts, timezone)
         top.finish()
         if not top.raw("host") and not top.raw("control"):
             found = "no hosts" if len(top) else "an empty watchlist"
@@ -196,6 +200,8 @@ class _Reader:
             budget=budget,
             feeds=feeds,
             keep=keep,
+            targets=targets,
+            alerts=alerts,
             timezone=timezone,
         )
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from monitor.records import Claim, Kind
+from monitor.records import Claim, Kind, Phase, State
 
 Prefix = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -189,6 +189,62 @@ class Keep(msgspec.Struct, frozen=True):
     hours_s: float = 730 * 86_400.0
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Somebody to be told, through Apprise.  Its URL holds secrets: it stands in the
+    environment variable ``env`` or in the first line of ``file``, and nowhere else.
+    """
+
+    id: str
+    env: str = ""
+    file: str = ""
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """Hours in which nobody is told: minutes since midnight in ``timezone``; they may run
+    over midnight.
+    """
+
+    begin_min: int
+    end_min: int
+    timezone: str = "UTC"
+
+
+# Who needs no target: the bell and the notices of the desk's own terminal.
+LOCAL_TARGETS: Final = ("bell", "desktop")
+# What a rule may want to be told of routes: confirmed states, and what is odd about them.
+ROUTE_WORDS: Final = (
+    *("withdrawn", "partial", "unstable"),
+    *("origin", "more-specific", "disagrees"),
+)
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """A rule: of what to tell, when, how often, and whom.
+
+    Told of are hosts in ``states``, networks in ``phases``, routes that are as in ``routes``
+    (ROUTE_WORDS), our ``own`` vantage at fault and ``feeds`` that fail: each only when it is
+    hard, and has lasted ``after_s``.  ``hosts``, ``networks`` and ``affiliations`` are
+    patterns; all that are given must fit, and controls need one of ``hosts``.  What begins
+    within ``together_s`` and has one cause is one message.  ``reminder_s`` 0: none.
+    """
+
+    id: str
+    states: tuple[State, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    routes: tuple[str, ...] = ()
+    own: bool = False
+    feeds: bool = False
+    hosts: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    affiliations: tuple[str, ...] = ()
+    after_s: float = 0.0
+    together_s: float = 30.0
+    reminder_s: float = 0.0
+    recovery: bool = True
+    quiet: Quiet | None = None
+    to: tuple[str, ...] = ()
+
+
 class Watchlist(msgspec.Struct, frozen=True):
     """One file: what a desk watches.  ``hash`` is the SHA-256 of its bytes."""
 
@@ -198,6 +254,8 @@ class Watchlist(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     feeds: Feeds = Feeds()
     keep: Keep = Keep()
+    targets: tuple[Target, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     timezone: str = ""
     path: str = ""
     hash: str = ""
