@@ -33,7 +33,7 @@ class RunningLab:
         self.directory = directory
         self._env = {**os.environ, "LAB_DIR": str(directory)}
 
-    def __call__(self, *words):
+    def __call__(self, *words, patience_s=90.0):
         done = subprocess.run(
             [_LAB, *words],
             env=self._env,
@@ -41,7 +41,7 @@ class RunningLab:
             capture_output=True,
             text=True,
             check=False,
-            timeout=90,
+            timeout=patience_s,
         )
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout

@@ -10,7 +10,7 @@ import signal
 from . import configs
 from .holder import Lab
 from .place import where, write
-from .plan import PLACES, PREFIXES, ROUTERS, SITES, WIRES
+from .plan import PLACES, PREFIXES, ROUTERS, SITES, WIRES, link_addresses
 
 TEXTS = {
     "withdraw PREFIX": "the origin AS withdraws the prefix",
@@ -27,7 +27,9 @@ TEXTS = {
     "mtu LINK N": "silently drop what is bigger than N",
     "dup LINK PCT": "duplicate packets",
     "blackhole ADDR|PREFIX [NS=bdr] [blackhole|unreachable|prohibit]": "discard, or refuse",
+    "loop ADDR": "isp and t1 hand it to each other",
     "filter NS": "a router forwards but never answers",
+    "limit NS N": "a router says time exceeded at most N times a minute",
     "drop NS EXPR...": "nft forward drop, e.g. drop t1 tcp dport 443",
     "reset NS EXPR...": "nft reject with a TCP reset",
     "ecmp on|off": "isp and bdr use both transits equally",
@@ -42,6 +44,8 @@ _KINDS = ("blackhole", "unreachable", "prohibit")
 _RULES = {
     "filter": "chain o {{ type filter hook output priority 0; icmp type"
     " {{ time-exceeded, destination-unreachable, echo-reply }} drop; }}",
+    "limit": "chain o {{ type filter hook output priority 0; icmp type time-exceeded"
+    " limit rate over {}/minute burst 1 packets drop; }}",
     "drop": "chain f {{ type filter hook forward priority 0; {} drop; }}",
     "reset": "chain f {{ type filter hook forward priority 0; {} reject with tcp reset; }}",
 }
@@ -160,6 +164,15 @@ class Faults:
         self._lab.broken.append(("route", name, kind, prefix))
         route = ("route", "replace", kind, prefix, "metric", "1")
         return await self._must("ip", "-n", name, *route)
+
+    async def _loop(self, address):
+        back = link_addresses("isp", "t1")[0]
+        self._lab.broken.append(("route", "t1", address))
+        route = ("route", "replace", address, "via", back, "metric", "1")
+        return await self._must("ip", "-n", "t1", *route)
+
+    async def _limit(self, name, times):
+        return await self._rules(name, _RULES["limit"].format(times))
 
     async def _filter(self, name):
         return await self._rules(name, _RULES["filter"].format())
