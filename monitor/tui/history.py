@@ -36,7 +36,8 @@ _RUNS: Final = 500
 class Asked(msgspec.Struct, frozen=True):
     """``span`` is a place in SPANS, ``until`` its end, ``size`` how many buckets; ``past``
     when ``until`` is a moment in the past, of which nothing later may be known; the routes
-    of ``prefixes`` are asked for beside the rest.
+    of ``prefixes`` are asked for beside the rest, and what was said last of them does not
+    stand beyond ``heard`` (0: it does), when the collector was last heard of.
     """
 
     span: int
@@ -46,6 +47,7 @@ class Asked(msgspec.Struct, frozen=True):
     network: str = ""
     past: bool = False
     prefixes: tuple[str, ...] = ()
+    heard: Micros = 0
 
 
 class History(msgspec.Struct):
@@ -81,23 +83,23 @@ def read_history(reader: Reader, asked: Asked) -> History:
     if asked.network:
         found.bands = _known(reader.phases(asked.network, since, until), reader.begins())
     if asked.prefixes:
-        heard = _heard(reader, asked)
         for prefix in asked.prefixes:
             sights = reader.sights(prefix, since, until, asked.size)
-            found.routes[prefix] = [_until(heard, bucket) for bucket in sights]
+            found.routes[prefix] = [_heard(asked.heard, bucket) for bucket in sights]
     return found
 
 
-def _heard(reader: Reader, asked: Asked) -> Micros:
-    """Up to when somebody was at work: what was said last does not stand beyond."""
-    row = reader.row_at("collector", asked.until) if asked.past else reader.row("collector")
-    if not isinstance(row, CollectorRow) or not row.beat:
-        return asked.until
+def _heard(until: Micros, bucket: SightBucket) -> SightBucket:
+    if not until or bucket.since < until:
+        return bucket
+    return SightBucket(bucket.since, bucket.until)
+
+
+def heard_until(row: CollectorRow | None) -> Micros:
+    """Up to when what the collector said last may stand; 0 where it never spoke."""
+    if row is None or not row.beat:
+        return 0
     return row.stopped if row.stopped >= row.beat else row.beat + SILENT
-
-
-def _until(heard: Micros, bucket: SightBucket) -> SightBucket:
-    return bucket if bucket.since < heard else SightBucket(bucket.since, bucket.until)
 
 
 def _known(bands: list[Band], begins: Micros | None) -> list[Band]:
@@ -117,7 +119,7 @@ def due(asked: Asked, drawn: Asked | None) -> bool:
     """Whether what is drawn is not, or no longer, what is asked for."""
     if drawn is None:
         return True
-    if structs.replace(asked, until=drawn.until) != drawn:
+    if structs.replace(asked, until=drawn.until, heard=drawn.heard) != drawn:
         return True
     if asked.past:
         return asked.until != drawn.until

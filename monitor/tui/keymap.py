@@ -44,7 +44,7 @@ HISTORY: Final = [
 
 TRACES: Final = [
     Binding("comma", "trace(-1)", "earlier trace", id="trace-back"),
-    Binding("full_stop", "trace(1)", "later trace", id="trace-forth"),
+    Binding("full_stop", "trace(1)", "later", id="trace-forth"),
 ]
 
 EVERYWHERE: Final = [

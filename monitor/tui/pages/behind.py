@@ -55,12 +55,14 @@ def behind_page(
         for host in board.hosts.values()
         if hop.asn is not None and host.hosting is not None and host.hosting.asn == hop.asn
     }
+    near = _neighbours(here | through, board) - hosted
     whose = f"AS{hop.asn}" if hop.asn is not None else "this hop"
     groups = [
         (f" Behind {hop.address}", "their latest trace passes it", here),
         (f" Behind another hop of {whose}", "their latest trace passes it", through),
         (f" Usually behind {whose}", "but their latest trace does not pass it", usual),
-        (f" Hosted in {whose}", "by measurement", hosted - here - through - usual),
+        (" By their neighbours", "not traced; a trace into their network passes it", near),
+        (f" Hosted in {whose}", "as measured", hosted - here - through - usual),
     ]
     told = False
     for title, note, names in groups:
@@ -106,6 +108,19 @@ def _hop_lines(hop: Hop, at: int, board: Board, look: Look) -> list[Line]:
         for place, text in enumerate(remarks(hop, named=False))
     ]
     return lines
+
+
+def _neighbours(traced: set[str], board: Board) -> set[str]:
+    """Hosts measured inside the networks of traced ones, with no trace of their own."""
+    networks = {board.hosts[name].network for name in traced if name in board.hosts} - {""}
+    return {
+        host.id
+        for host in board.hosts.values()
+        if host.network in networks
+        and not host.trace
+        and host.hosting is not None
+        and host.hosting.inside
+    }
 
 
 def _usually(hop: Hop, paths: Iterable[PathRow]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from msgspec import structs
 from rich.cells import cell_len
 
 from monitor.records import (
@@ -30,6 +31,9 @@ _REPLY: Final = 5
 _HEADS: Final = ("last", "avg", "best", "wrst", "dev", "jit")
 # Said in a column of its own from so many cells on, else below the hop.
 _REMARKS: Final = 24
+# A loss that is one, and as many packets as make a hop behind it a witness.
+_LIMITED: Final = 0.1
+_ENOUGH: Final = 10
 # Destination unreachable, by which a router refuses: RFC 792, RFC 4443.
 _UNREACHABLE: Final = {False: 3, True: 1}
 # The target of a UDP trace answers so, and is reached by it.
@@ -59,10 +63,10 @@ def shape_of(width: int, hops: Sequence[Hop]) -> Shape:
     room -= reply
     more = min(18, room)
     room, whose = room - max(0, more), whose + max(0, more)
-    named = any(hop.name for hop in hops)
-    name = min(34, room) if named and room >= 16 else 0
+    named = max((cell_len(hop.name) for hop in hops), default=0)
+    name = min(34, named + 2, room) if named and room >= 16 else 0
     room -= name
-    spark = min(30, room - 2) if room >= 12 else 0
+    spark = min(24, room - 2) if room >= 12 else 0
     room -= spark + 2 if spark else 0
     remarks = room - 2 if room - 2 >= _REMARKS else 0
     return Shape(address, whose, name, number, reply, spark, remarks)
@@ -76,6 +80,24 @@ class Way(NamedTuple):
     runs: Sequence[Observation]
     network: NetworkRow | None
     path: PathRow | None
+
+
+def with_figures(facts: TraceFacts, runs: Sequence[Observation]) -> TraceFacts:
+    """Hops that bring no figures of their rounds get those of the stored traces, and are
+    limited where a hop behind them clearly loses less.
+    """
+    if any(hop.window is not None for hop in facts.hops):
+        return facts
+    hops: list[Hop] = []
+    least = 1.0
+    for hop in reversed(facts.hops):
+        known = figures(runs, hop.ttl, hop.address) if hop.address else None
+        loss = known.loss if known is not None else None
+        limited = loss is not None and loss >= _LIMITED and 3 * least <= loss
+        if loss is not None and known is not None and known.sent >= _ENOUGH:
+            least = min(least, loss)
+        hops.append(structs.replace(hop, window=known, limited=hop.limited or limited))
+    return structs.replace(facts, hops=tuple(reversed(hops)))
 
 
 def hop_lines(way: Way, look: Look) -> list[Line]:
@@ -141,7 +163,7 @@ def _head(shape: Shape) -> Line:
 def _hop(hop: Hop, way: Way, shape: Shape, look: Look, said: list[str]) -> list[Line]:
     """One hop: its line, and what there is to say of it where that has no column."""
     marks = look.marks
-    known = hop.window or figures(way.runs, hop.ttl, hop.address)
+    known = hop.window
     target = HopTarget(way.run.check, way.run.at, hop)
     key = f"hop:{hop.ttl}"
     said = said + remarks(hop, named=not shape.name)
@@ -221,7 +243,7 @@ def refuses(hop: Hop) -> bool:
 def remarks(hop: Hop, *, named: bool = True) -> list[str]:
     """What figures do not tell of a hop."""
     if not hop.address:
-        return ["silent, though hops behind it answer: it filters"]
+        return ["silent, hops behind it answer: filtered"]
     said = [hop.name] if named and hop.name else []
     if hop.limited:
         said.append("likely rate-limited: its loss does not go on behind it")
@@ -249,19 +271,19 @@ def spark(runs: Sequence[Observation], hop: Hop, width: int, marks: Marks) -> li
     return sparks([_sample(hop, other) for other in reversed(found)], width, marks)
 
 
-_LOST: Final = -1.0
+LOST: Final = -1.0
 
 
 def _sample(hop: Hop, other: Hop | None) -> float | None:
     """A time in ms; LOST for silence, None where another router stood there."""
     if not hop.address or other is None or other.address not in ("", hop.address):
         return None
-    return other.rtt_ms if other.address and other.rtt_ms is not None else _LOST
+    return other.rtt_ms if other.address and other.rtt_ms is not None else LOST
 
 
 def sparks(times: Sequence[float | None], width: int, marks: Marks) -> list[Span]:
     """Times as bars of one line between the least and the most, padded at the left."""
-    real = [time for time in times if time is not None and time != _LOST]
+    real = [time for time in times if time is not None and time != LOST]
     low, high = min(real, default=0.0), max(real, default=0.0)
     # Noise of a few percent is no mountain range.
     scale = max(high - low, 0.1 * high) or 1.0
@@ -270,7 +292,7 @@ def sparks(times: Sequence[float | None], width: int, marks: Marks) -> list[Span
     for time in times:
         if time is None:
             signs.append((" ", "text"))
-        elif time == _LOST:
+        elif time == LOST:
             signs.append((marks.down, "down"))
         else:
             level = min(steps - 1, int((time - low) / scale * (steps - 1) + 0.5))

@@ -12,7 +12,8 @@ from monitor.tui.lines import HostTarget, Line, field, heading, line, wrap
 from monitor.tui.pages.band import phase_band
 from monitor.tui.pages.event import event_line
 from monitor.tui.pages.host import beats_spans
-from monitor.tui.pages.routes import network_lines
+from monitor.tui.pages.routechart import route_chart
+from monitor.tui.pages.routes import network_lines, routes_of
 from monitor.tui.pages.why import explanation_lines
 from monitor.tui.text import (
     STATE_ORDER,
@@ -64,6 +65,7 @@ def network_page(
         ]
         lines += explanation_lines(row, look, most=4)
     lines += phase_band(row, history, look)
+    lines += route_chart(routes_of(row, board), history, look)
     inside, outside, near, far = _places(row, board)
     for title, hosts in (
         (" Inside", inside),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Final, NamedTuple
@@ -72,14 +73,14 @@ def as_path(hops: Sequence[PathHop]) -> tuple[int, ...]:
 
 
 def diff_lines(
-    titles: tuple[str, str],
+    titles: tuple[str, str, str],
     old: Sequence[PathHop],
     new: Sequence[PathHop],
     names: Mapping[int, str],
     look: Look,
 ) -> list[Line]:
-    """``titles`` are the heading and what the older path is called; ``names`` of ASes."""
-    title, whose = titles
+    """``titles`` are the heading and what the two paths are called; ``names`` of ASes."""
+    title, whose, here = titles
     if not old:
         return [Line(), heading(title), line((f" no {whose} is known", "dim"))]
     found = pairs(old, new)
@@ -87,16 +88,25 @@ def diff_lines(
     same = sum(
         _sign(pair)[0] == "=" and bool(pair.new and pair.new.addresses) for pair in found
     )
-    said = f"{same} hops the same" if same != 1 else "one hop the same"
-    note = f"{said}, {len(odd)} not" if odd else f"{said}, none differs"
-    signs = {_sign(pair)[0] for pair in odd}
-    for sign, text in (("-", whose), ("+", "only here"), ("?", "silent in one")):
-        note += f"  {sign} {text}" if sign in signs else ""
+    note = f"{same} hops the same" if same != 1 else "one hop the same"
+    signs = Counter(_sign(pair)[0] for pair in odd)
+    for sign, text in (
+        ("-", f"only the {whose}"),
+        ("+", f"only {here}"),
+        ("?", "silent in one"),
+    ):
+        note += f", {signs[sign]} {sign} {text}" if signs[sign] else ""
     lines = [Line(), heading(title, note), *_by_as(old, new, names, look)]
     lines += [_pair_line(pair, names, look) for pair in odd[:_SHOWN]]
     if len(odd) > _SHOWN:
         lines.append(line((f"      and {len(odd) - _SHOWN} more hops", "dim")))
     return lines
+
+
+def differs(old: Sequence[PathHop], new: Sequence[PathHop]) -> bool:
+    """Whether another way is taken; silence contradicts nothing."""
+    signs = {_sign(pair)[0] for pair in pairs(old, new)}
+    return bool(signs & {"-", "+"}) or as_path(old) != as_path(new)
 
 
 def _by_as(
@@ -166,5 +176,5 @@ def _pair_line(pair: Pair, names: Mapping[int, str], look: Look) -> Line:
         (f"{sign} ", style),
         (fit(text, max(15, min(39, look.width // 3)), look.marks.more) + " ", "text"),
         (f"{note}  " if note else "", style),
-        (fit(whose, min(len(whose), room), look.marks.more), "dim"),
+        (fit(whose, min(cell_len(whose), room), look.marks.more), "dim"),
     )

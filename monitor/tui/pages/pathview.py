@@ -33,15 +33,23 @@ from monitor.tui.lines import (
     heading,
     line,
 )
-from monitor.tui.pages.hops import Way, hop_lines, is_upstream, refuses, sparks
+from monitor.tui.pages.hops import (
+    LOST,
+    Way,
+    hop_lines,
+    is_upstream,
+    refuses,
+    sparks,
+    with_figures,
+)
 from monitor.tui.pages.path import holds
-from monitor.tui.pages.pathdiff import diff_lines, flow
+from monitor.tui.pages.pathdiff import diff_lines, differs, flow
 from monitor.tui.pages.routechart import route_chart
 from monitor.tui.pages.routes import route_line
 from monitor.tui.story import PathStory, window_of
 from monitor.tui.text import Look, clock, duration, fit, milliseconds, percent, stamp
 
-_CHANGES = 8
+_CHANGES = 100
 
 
 class PathView(msgspec.Struct, frozen=True):
@@ -65,14 +73,14 @@ def path_page(view: PathView, board: Board, look: Look) -> list[Line]:
     run = view.story.shown
     if run is None or not isinstance(run.facts, TraceFacts):
         return [*_none(view, board), *_routes(view, look, 0)]
-    facts = run.facts
+    facts = with_figures(run.facts, view.story.runs)
     facts = structs.replace(facts, hops=tuple(_known(hop, view) for hop in facts.hops))
     # Ages are those at the time of the trace: nothing of today stands beside it.
     then = structs.replace(look, now=run.at) if view.pinned else look
     way = Way(run, facts, view.story.runs, view.network, view.path)
     names = _names((*facts.hops, *_remembered(view)))
     lines = [*_which(view, run, look), _target(view, run, facts, look)]
-    lines += [Line(), heading(" Hops", _basis(view, facts)), *hop_lines(way, then)]
+    lines += [Line(), heading(" Hops", _basis(view, run.facts)), *hop_lines(way, then)]
     lines += [Line(), *_as_path(facts, view.network, look)]
     if view.route is not None:
         lines += route_line(view.route, then)
@@ -103,7 +111,7 @@ def _which(view: PathView, run: Observation, look: Look) -> list[Line]:
         text = f" TRACE OF {stamp(run.at)}  {count}, {ago}; = the newest "
         return [line((fit(text, min(look.width, cell_len(text))), "banner"), target=target)]
     spans: list[Span] = [(f" newest trace {stamp(run.at)}", "strong"), (f"  {ago}", "dim")]
-    spans.append((f"  {count} stored  , earlier  . later", "dim"))
+    spans.append((f"  {count} stored", "dim"))
     return [Line(tuple(spans), "trace", target)]
 
 
@@ -124,8 +132,10 @@ def _target(view: PathView, run: Observation, facts: TraceFacts, look: Look) -> 
     spans.append((how, "dim"))
     used = sum(cell_len(text) for text, _ in spans)
     if look.width - used >= 16:
-        times = [seen.rtt_ms if seen.received else -1.0 for seen in reversed(view.story.runs)]
-        spans += [("  ", "text"), *sparks(times, min(30, look.width - used - 2), marks)]
+        room = min(30, look.width - used - 2)
+        runs = reversed(view.story.runs[:room])
+        times = [LOST if seen.rtt_ms is None else seen.rtt_ms for seen in runs]
+        spans += [("  ", "text"), *sparks(times, room, marks)]
     return Line(tuple(spans), "target", ObservationTarget(run))
 
 
@@ -197,23 +207,26 @@ def _differences(
     view: PathView, facts: TraceFacts, names: Mapping[int, str], look: Look
 ) -> list[Line]:
     """Against the usual path and against the trace before; the last change of the usual."""
-    now = _as_hops(facts.hops)
+    now = _as_hops(facts.hops, facts)
     path = view.path
     usual = path.usual if path is not None else ()
-    lines = diff_lines((" Against the usual path", "usual path"), usual, now, names, look)
+    titles = (" Against the usual path", "usual path", "this one")
+    lines = diff_lines(titles, usual, now, names, look)
     before = view.story.before
     if before is not None and isinstance(before.facts, TraceFacts):
-        old = _as_hops(_known(hop, view) for hop in before.facts.hops)
-        titles = (f" Against the trace before, {stamp(before.at)}", "trace before")
+        old = _as_hops((_known(hop, view) for hop in before.facts.hops), before.facts)
+        titles = (f" Against the trace before, {stamp(before.at)}", "trace before", "this one")
         lines += diff_lines(titles, old, now, names, look)
-    if path is not None and path.changed_at:
+    if path is not None and path.changed_at and differs(path.before, usual):
         when = f" The usual path changed {stamp(path.changed_at)}: before, and since"
-        lines += diff_lines((when, "path before"), path.before, usual, names, look)
+        lines += diff_lines((when, "path before", "since"), path.before, usual, names, look)
     return lines
 
 
-def _as_hops(hops: Iterable[Hop]) -> tuple[PathHop, ...]:
-    """As paths are remembered; a router that refuses once more is no further hop."""
+def _as_hops(hops: Iterable[Hop], facts: TraceFacts) -> tuple[PathHop, ...]:
+    """As paths are remembered: a router that refuses once more is no further hop, and
+    neither is the silence behind a break.
+    """
     found: list[PathHop] = []
     last = ""
     for hop in hops:
@@ -222,6 +235,8 @@ def _as_hops(hops: Iterable[Hop]) -> tuple[PathHop, ...]:
         last = hop.address
         arms = tuple(dict.fromkeys((hop.address, *hop.others))) if hop.address else ()
         found.append(PathHop(hop.ttl, arms, hop.asn, hop.as_name))
+    while found and not facts.reached and not found[-1].addresses:
+        found.pop()
     return tuple(found)
 
 
@@ -244,4 +259,6 @@ def _changes(changes: Sequence[Event], look: Look) -> list[Line]:
         text = fit(event.text, max(20, look.width - 23), look.marks.more).rstrip()
         spans = ((f" {stamp(event.at)}", "dim"), (f" {text}", "text"))
         lines.append(Line(spans, f"event:{event.id}", EventTarget(event)))
+    if len(changes) > _CHANGES:
+        lines.append(line((f" and {len(changes) - _CHANGES} before", "dim")))
     return lines

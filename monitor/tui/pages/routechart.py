@@ -8,7 +8,7 @@ from typing import Final
 from monitor.cache.sights import SightBucket
 from monitor.records import FeedState, Micros, RouteRow
 from monitor.tui.history import History
-from monitor.tui.lines import Line, Span, WhyTarget, heading, line
+from monitor.tui.lines import Line, Span, WhyTarget, heading, line, wrap
 from monitor.tui.pages.plot import axis, gap_lines, gap_sign, joined
 from monitor.tui.text import Look, Marks, clock, fit, percent, right
 
@@ -58,7 +58,7 @@ def route_chart(
         lines.append(line((f" and {len(rows) - PREFIXES} more prefixes", "dim")))
     legend = _legend(chart.used, marks)
     if legend:
-        lines.append(line((f" {legend}", "dim")))
+        lines += [line((f" {text}", "dim")) for text in wrap(legend, look.width - 2)]
     return [*lines, *gap_lines(history.gaps, look)]
 
 
@@ -154,7 +154,8 @@ def _word(value: float | None, bucket: SightBucket) -> str:
 def _level(value: float, tall: int, marks: Marks) -> list[Span]:
     steps = len(marks.levels)
     height = max(1, round(min(1.0, value) * steps * tall))
-    style = "up" if value > 0.5 else "degraded"
+    # What is well stays calm: the eye is to go to what is not.
+    style = "dim" if value > 0.5 else "degraded"
     column = []
     for row in range(tall):
         part = max(0, min(steps, height - row * steps))
@@ -165,11 +166,11 @@ def _level(value: float, tall: int, marks: Marks) -> list[Span]:
 def _legend(used: set[str], marks: Marks) -> str:
     absent = "o" if marks.ascii else marks.dot
     signs = (
-        ("zero", "0 no peer holds it"),
+        ("zero", "0 none of the peers"),
         ("error", "! feed error"),
         ("stale", "~ feed stale"),
         ("absent", f"{absent} nobody asks a feed"),
         ("none", "? no peer connected"),
         ("gap", f"{gap_sign(marks)} nothing known"),
     )
-    return "   ".join(text for word, text in signs if word in used)
+    return "  ".join(text for word, text in signs if word in used)

@@ -13,7 +13,7 @@ from monitor.cache.schema import CacheError
 from monitor.records import Event, Micros, Observation, Row
 from monitor.report.why import UnknownSubject, Why
 from monitor.tui import keymap
-from monitor.tui.history import SPANS, Asked, History, due, main_check
+from monitor.tui.history import SPANS, Asked, History, due, heard_until, main_check
 from monitor.tui.lines import (
     CheckTarget,
     EventTarget,
@@ -32,6 +32,8 @@ from monitor.tui.pages.host import host_page
 from monitor.tui.pages.network import network_page
 from monitor.tui.pages.observation import observation_page
 from monitor.tui.pages.plot import buckets_of
+from monitor.tui.pages.routechart import PREFIXES, chart_room
+from monitor.tui.pages.routes import routes_of
 from monitor.tui.pages.why import explanations_page, why_page
 from monitor.tui.screens.base import DeskScreen, subject_of
 from monitor.tui.text import Look
@@ -112,7 +114,14 @@ class PageScreen(DeskScreen):
             case CheckTarget(id) if id in desk.board.checks:
                 return structs.replace(asked, check=id)
             case NetworkTarget(id) if id in desk.board.networks:
-                return structs.replace(asked, network=id)
+                routes = routes_of(desk.board.networks[id], desk.board)
+                return structs.replace(
+                    asked,
+                    network=id,
+                    size=chart_room(page.line_width),
+                    prefixes=tuple(row.prefix for row in routes[:PREFIXES]),
+                    heard=heard_until(desk.board.collector),
+                )
             case _:
                 return None
 

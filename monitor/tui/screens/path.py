@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from monitor.records import Hop, HostRow, Micros, PathRow, RouteRow, Row
 from monitor.tui import keymap
-from monitor.tui.history import Asked
+from monitor.tui.history import Asked, heard_until
 from monitor.tui.lines import HopTarget, Line, PathTarget, line
 from monitor.tui.pages.behind import addresses_of, behind_page
 from monitor.tui.pages.pathview import PathView, path_page
@@ -19,7 +21,7 @@ from monitor.tui.text import Look, clock
 from monitor.tui.widgets.linelist import PageList
 
 # A bar of the chart grows by a line for so many lines of screen.
-_TALL_EVERY = 18
+_TALL_EVERY = 28
 
 
 class PathScreen(PageScreen):
@@ -74,18 +76,9 @@ class PathScreen(PageScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "now" and self._pin:
             return True
-        if action == "zoom":
-            return True
+        if action in ("zoom", "path"):
+            return action == "zoom"
         return super().check_action(action, parameters)
-
-    def action_path(self) -> None:
-        here = self.host_here()
-        if here is None or self.desk.board.traced(here).id == self._host:
-            self.desk.say(
-                f"this is the path to {self.desk.board.name_of(f'host:{self._host}')}"
-            )
-        else:
-            super().action_path()
 
     # --- what the page screen asks -----------------------------------------------------------
 
@@ -112,7 +105,8 @@ class PathScreen(PageScreen):
         if not prefixes:
             return None
         size = chart_room(page.line_width)
-        return Asked(desk.span, desk.now(), size, past=desk.away, prefixes=prefixes)
+        asked = Asked(desk.span, desk.now(), size, past=desk.away, prefixes=prefixes)
+        return structs.replace(asked, heard=heard_until(desk.board.collector))
 
     def _routes(self, host: HostRow) -> list[RouteRow]:
         """The routes of the host's network, its own prefix first."""
@@ -166,7 +160,7 @@ class PathScreen(PageScreen):
 
     def _begin_at(self, lines: Sequence[Line]) -> int | None:
         keys = [made.key for made in lines]
-        if self._start in keys:
+        if self._start and self._start in keys:
             return keys.index(self._start)
         return next((at for at, key in enumerate(keys) if key.startswith("hop:")), None)
 
