@@ -515,6 +515,7 @@ class EventKind(StrEnum):
     HEALTH = "health"
     NOTE = "note"
     ACK = "ack"
+    ALERT = "alert"
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -1113,6 +1114,40 @@ class NamesRow(msgspec.Struct, omit_defaults=True):
     at: Micros = 0
 
 
+class Ring(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something the people at an open desk are to be told of at once: by its ``bell``, by a
+    ``desktop`` notice, or both.
+    """
+
+    id: str
+    at: Micros
+    text: str
+    bell: bool = False
+    desktop: bool = False
+
+
+class AlertsRow(msgspec.Struct, omit_defaults=True):
+    """What is told to whom, as far as it has come.
+
+    ``troubles`` count what has been told of and is not over.  ``waiting`` messages are not
+    delivered yet, the oldest written at ``oldest`` (0: none waits); ``delivered``, ``given_up``
+    (not accepted for a day) and ``dropped`` (too many waited) count since the cache began.
+    ``problem`` is one sentence about what hinders delivery, or empty.  ``kept`` is a
+    :class:`monitor.collect.alerts.Kept` as MessagePack: no URL of a target is in it.
+    """
+
+    troubles: int = 0
+    waiting: int = 0
+    oldest: Micros = 0
+    delivered: int = 0
+    given_up: int = 0
+    dropped: int = 0
+    problem: str = ""
+    rings: tuple[Ring, ...] = ()
+    kept: bytes = b""
+    at: Micros = 0
+
+
 Row = (
     CheckRow
     | HostRow
@@ -1126,6 +1161,7 @@ Row = (
     | WitnessRow
     | OriginsRow
     | NamesRow
+    | AlertsRow
 )
 
 # One byte a run in ``beats``: the letter of the state, lower case while soft.
@@ -1145,6 +1181,7 @@ _ALONE: Final[dict[type[Row], str]] = {
     RulesRow: "rules",
     OriginsRow: "origins",
     NamesRow: "names",
+    AlertsRow: "alerts",
 }
 
 
@@ -1230,6 +1267,7 @@ _ROW_TYPES: Final[dict[str, type[Any]]] = {
     "origins": OriginsRow,
     "names": NamesRow,
     "witness": WitnessRow,
+    "alerts": AlertsRow,
 }
 _ROW_DECODERS: Final = {
     name: msgspec.msgpack.Decoder(kind) for name, kind in _ROW_TYPES.items()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from monitor.records import (
     AlarmKind,
     AlarmMemory,
+    AlertsRow,
     CheckRow,
     Claim,
     CollectorRow,
@@ -38,6 +39,7 @@ from monitor.records import (
     Phase,
     Phases,
     Reason,
+    Ring,
     RouteAlarm,
     Routed,
     RouteMemory,
@@ -441,6 +443,18 @@ witness_rows = st.builds(
     removed=st.booleans(),
 )
 origins_rows = st.builds(OriginsRow, kept=st.binary(max_size=40), at=micros)
+alerts_rows = st.builds(
+    AlertsRow,
+    troubles=counts,
+    waiting=counts,
+    oldest=micros,
+    problem=st.text(max_size=20).map(clean_text),
+    rings=st.lists(
+        st.builds(Ring, id=st.text(max_size=9), at=micros, text=st.text(max_size=9)), max_size=2
+    ).map(tuple),
+    kept=st.binary(max_size=40),
+    at=micros,
+)
 names_rows = st.builds(NamesRow, kept=st.binary(max_size=40), at=micros)
 rows_by_kind: dict[type[Row], st.SearchStrategy[Row]] = {
     CheckRow: check_rows,
@@ -455,5 +469,6 @@ rows_by_kind: dict[type[Row], st.SearchStrategy[Row]] = {
     WitnessRow: witness_rows,
     OriginsRow: origins_rows,
     NamesRow: names_rows,
+    AlertsRow: alerts_rows,
 }
 rows: st.SearchStrategy[Row] = st.one_of(*rows_by_kind.values())

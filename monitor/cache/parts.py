@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, get_args
 import msgspec
 
 from monitor.records import (
+    AlertsRow,
     CheckRow,
     CollectorRow,
     FeedRow,
@@ -83,6 +84,7 @@ KINDS: Final[dict[type[Row], Kinds]] = {
     WitnessRow: Kinds(still=("network",), sampled=("at", "signs")),
     OriginsRow: Kinds(left=("kept", "at")),
     NamesRow: Kinds(left=("kept", "at")),
+    AlertsRow: Kinds(sampled=("delivered",), left=("rings", "kept", "at")),
     RulesRow: Kinds(still=("sentences", "nexts", "base_rates")),
 }
 Field = tuple[str, Any]
