@@ -25,7 +25,7 @@ from monitor.collect.health import BEAT_S, ClockWatch, LagMeter
 from monitor.collect.hosting import SAVE_S, OriginsOf
 from monitor.collect.names import NamesOf
 from monitor.collect.naming import Naming
-from monitor.collect.own import LOOK_S, OwnOf
+from monitor.collect.own import LOOK_S, OwnOf, asks_own
 from monitor.collect.routes import STEP_S, RouteKeeper, SourceOf
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
@@ -440,7 +440,8 @@ class Collector:
         """Ask our own gateway and resolvers; they may have become others."""
         if self._find_own is None:
             return
-        found = await asyncio.to_thread(self._find_own)
+        wanted = asks_own(self._assessor.watchlist)
+        found = await asyncio.to_thread(self._find_own) if wanted else ()
         if found != self._own:
             self._own = found
             self._plan(self._assessor.watchlist)

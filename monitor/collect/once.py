@@ -14,6 +14,7 @@ from monitor.assess.own import OWN_CHECKS
 from monitor.assess.rules import RULES
 from monitor.clock import Clock
 from monitor.collect.budget import PrefixBudget, area_of, cost_of
+from monitor.collect.own import asks_own
 from monitor.probes.base import Prober
 from monitor.records import (
     CheckRow,
@@ -42,7 +43,7 @@ async def look_once(
     Far controls, and the checks of our ``own`` side, are judged first, so that hosts are
     UNKNOWN, not DOWN, when our own line is at fault.
     """
-    everything = (*watchlist.checks(), *own)
+    everything = (*watchlist.checks(), *(own if asks_own(watchlist) else ()))
     seen: list[Observation] = []
     budget = PrefixBudget(watchlist.budget)
     room = asyncio.Semaphore(watchlist.budget.in_flight)

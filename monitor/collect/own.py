@@ -15,7 +15,7 @@ from typing import Final
 from monitor.assess.own import OWN_CHECKS, OWN_HOST
 from monitor.probes.resolve import read_servers
 from monitor.records import Kind
-from monitor.watchlist.model import Check, DnsParams, IcmpParams
+from monitor.watchlist.model import Check, DnsParams, IcmpParams, Watchlist
 
 # How often it is looked whether they are others now, and how often they are asked.
 LOOK_S: Final = 10.0
@@ -30,6 +30,22 @@ _BYTES: Final = 1 << 18
 
 # The checks to make of our own side now; may read files.
 OwnOf = Callable[[], tuple[Check, ...]]
+
+
+def asks_own(watchlist: Watchlist) -> bool:
+    """Whether our own side is to be asked: where a far control lies beyond this machine.
+
+    Without one there is nothing to tell apart, and no gateway stands before loopback.
+    """
+    return any(not _is_here(host.address) for host in watchlist.controls("far"))
+
+
+def _is_here(address: str) -> bool:
+    """Whether an address is loopback; a name is not known to be."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 class OwnPlaces:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from monitor.assess.own import OWN_CHECKS
-from monitor.collect.own import OwnPlaces
+from monitor.collect.own import OwnPlaces, asks_own
 from monitor.records import Kind, VantageRow
-from monitor.watchlist.model import Check, IcmpParams
+from monitor.watchlist.model import Check, Host, IcmpParams, Watchlist
 from tests.collect.conftest import Stage, watched
 
 pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="tables of such a machine")
@@ -99,3 +99,21 @@ def test_they_are_asked_beside_the_watchlist_and_followed(stage: Stage) -> None:
     assert {"192.0.2.254", "192.0.2.253"} == set(seen)
     assert 5 <= len(seen) <= 8
     assert not any("@own" in subject for subject in stage.store.rows)
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("203.0.113.1", True),
+        ("resolver.example", True),
+        ("127.0.0.2", False),
+        ("::1", False),
+        ("localhost", False),
+    ],
+)
+def test_they_are_asked_only_where_a_far_control_lies_beyond_us(
+    address: str, asked: bool
+) -> None:
+    far = Host("c", "c", address, role="control", side="far")
+    assert asks_own(Watchlist("w", hosts=(far,))) is asked
+    assert not asks_own(Watchlist("w", hosts=(Host("h", "h", "203.0.113.1"),)))
