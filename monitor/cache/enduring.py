@@ -12,7 +12,7 @@ from monitor.cache.says import Request
 from monitor.cache.schema import CacheCorrupt
 from monitor.cache.upkeep import DEFAULT, Retention
 from monitor.cache.writer import Writer
-from monitor.records import Event, EventKind, Micros, Observation, Row
+from monitor.records import Event, EventKind, Micros, Observation, Row, decode_row, encode
 
 
 class EnduringWriter:
@@ -32,6 +32,7 @@ class EnduringWriter:
         self._turn = threading.Lock()
         self._damage = ""
         self._untold: list[str] = []
+        self._known: dict[str, Row] = {}
         self._writer: Writer | None = None
         self._writer, self.notice = open_or_set_aside(path)
         self._writer.retention = retention
@@ -46,14 +47,20 @@ class EnduringWriter:
         """See :meth:`Writer.commit`; what was set aside is told after ``events``."""
         with self._whole() as writer:
             told = [Event(at, EventKind.HEALTH, "collector", text) for text in self._untold]
+            if told:
+                rows = {**self._known, **rows}
             kept = writer.commit(observations, [*events, *told], rows, at)
             del self._untold[: len(told)]
+            self._remember(rows)
         return kept[: len(kept) - len(told)]
 
     def rows(self) -> dict[str, Row]:
         """See :meth:`Writer.rows`."""
         with self._whole() as writer:
-            return writer.rows()
+            rows = writer.rows()
+        # The judge goes on with what is returned here.
+        self._remember({name: decode_row(name, encode(row)) for name, row in rows.items()})
+        return rows
 
     def requests(self, after: int) -> list[Request]:
         """See :meth:`Writer.requests`."""
@@ -69,6 +76,12 @@ class EnduringWriter:
         with self._turn:
             if self._writer is not None:
                 self._writer.close()
+
+    def _remember(self, rows: Mapping[str, Row]) -> None:
+        """Rows that may not change for days; a check's comes again with its next run."""
+        for subject, row in rows.items():
+            if not subject.startswith("check:"):
+                self._known[subject] = row
 
     @contextmanager
     def _whole(self) -> Iterator[Writer]:

@@ -61,6 +61,25 @@ def test_damage_at_work_is_said_and_then_set_aside(path, writer):
         assert sum("set aside" in event.text for event in reader.events(limit=999)) == 1
 
 
+def test_rows_beyond_reading_are_written_anew_from_memory(path, writer):
+    writer.rows()
+    writer.commit([], [], {"host:h2": host("h2", 77)}, 98)
+    scribble(path, range(2, path.stat().st_size // 4096))
+
+    def write():
+        for at in range(99, 999):
+            writer.commit([seen("h1/icmp", at)], [said(at)], {}, at)
+
+    with pytest.raises(CacheCorrupt):
+        write()
+    writer.commit([], [], {"host:h3": host("h3", 88)}, 99)
+    with closing(Reader(path)) as reader:
+        rows = {row.id: row.since for row in reader.changes(Cursor()).rows}
+    assert rows["h2"] == 77
+    assert rows["h3"] == 88
+    assert {f"h{n}" for n in range(40)} <= rows.keys()
+
+
 def test_setting_aside_that_fails_is_gone_on_with(path, writer, monkeypatch):
     harm(path)
     with pytest.raises(CacheCorrupt):
