@@ -12,13 +12,16 @@ from monitor.cache.codec import UNREADABLE
 from monitor.cache.series import Gap
 from monitor.records import FeedState, Micros
 
+# What was judged is taken entry by entry; figures that moved without it, once a step.
 _ENTRIES: Final = (
-    "SELECT at, record, sampled FROM history"
-    " WHERE subject_no = (SELECT no FROM subjects WHERE subject = ?1)"
+    "SELECT at, record, sampled FROM (SELECT at, record, sampled,"
+    " lag(record) OVER (ORDER BY at) AS judged, lag(at) OVER (ORDER BY at) AS before"
+    " FROM history WHERE subject_no = (SELECT no FROM subjects WHERE subject = ?1)"
     " AND at >= coalesce((SELECT max(at) FROM history WHERE subject_no ="
-    " (SELECT no FROM subjects WHERE subject = ?1) AND at <= ?2), ?2)"
-    " AND at < ?3 ORDER BY at"
+    " (SELECT no FROM subjects WHERE subject = ?1) AND at <= ?2), ?2) AND at < ?3)"
+    " WHERE before IS NULL OR record <> judged OR at / ?4 <> before / ?4 ORDER BY at"
 )
+_STEPS_A_BUCKET: Final = 16
 
 
 class SightBucket(msgspec.Struct, frozen=True):
@@ -68,10 +71,14 @@ def sights(
 ) -> list[SightBucket]:
     """The buckets between ``edges`` (see :func:`monitor.cache.series.edges_of`), oldest
     first; inside a read transaction.  ``blind`` are the spans of which nothing is known.
+
+    A change of state or feed counts however short it was; of figures that move within a
+    state, sixteen a bucket are taken.
     """
     size, span = len(edges) - 1, (edges[0], edges[-1])
+    step = max(1, (span[1] - span[0]) // size // _STEPS_A_BUCKET)
     held: list[list[_Piece]] = [[] for _ in range(size)]
-    for since, until, feed, said in _standing(db, prefix, span):
+    for since, until, feed, said in _standing(db, prefix, span, step):
         for number in range(_index(edges, since), size):
             took = min(until, edges[number + 1]) - max(since, edges[number])
             if took <= 0:
@@ -91,11 +98,11 @@ def _index(edges: Sequence[Micros], at: Micros) -> int:
 
 
 def _standing(
-    db: sqlite3.Connection, prefix: str, span: tuple[Micros, Micros]
+    db: sqlite3.Connection, prefix: str, span: tuple[Micros, Micros], step: Micros
 ) -> Iterator[tuple[Micros, Micros, FeedState, _Counted]]:
     """Each entry with the time it stood within the span; unreadable ones are left out."""
     before: tuple[Micros, FeedState, _Counted] | None = None
-    for at, turning, sampled in db.execute(_ENTRIES, (f"route:{prefix}", *span)):
+    for at, turning, sampled in db.execute(_ENTRIES, (f"route:{prefix}", *span, step)):
         try:
             feed = _JUDGED.decode(turning).feed
             said = _COUNTED.decode(sampled) if sampled else _NOTHING

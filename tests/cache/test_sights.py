@@ -98,3 +98,13 @@ def test_nothing_from_the_end_on_and_what_is_not_watched_is_empty(cache):
     assert {one.feed for one in reader.sights("192.0.2.0/24", T, T + HOUR, 3)} == {None}
     with pytest.raises(ValueError, match="span"):
         reader.sights(PREFIX, T, T, 3)
+
+
+def test_over_a_long_span_no_change_of_state_is_passed_over(cache):
+    tell, reader, _ = cache
+    for minutes in range(1, 200):
+        tell(T + minutes * 5 * MINUTE, 0 if minutes == 77 else 300 - minutes % 7)
+    found = reader.sights(PREFIX, T, T + 100 * HOUR, 10)
+    assert [bucket.seen == 0 for bucket in found] == [True] + [False] * 9
+    assert found[1].seen >= 290
+    assert found[0].shares[4837] == pytest.approx(0.985, abs=0.01)
