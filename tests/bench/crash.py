@@ -166,7 +166,8 @@ def kill_writers(path: Path, times: int, draw: random.Random) -> None:
         following = kill_once(path, following, commits, wait_s)
     print(
         f"{times} kills of a writer in {time.monotonic() - began:.0f} s,"
-        f" {following - 1} commits: no damage, nothing acknowledged or shown lost, nothing doubled or half there"
+        f" {following - 1} commits: no damage, nothing acknowledged or shown"
+        " lost, nothing doubled or half there"
     )
 
 
