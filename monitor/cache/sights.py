@@ -12,15 +12,14 @@ from monitor.cache.codec import UNREADABLE
 from monitor.cache.series import Gap
 from monitor.records import FeedState, Micros
 
-# What was judged is taken entry by entry; figures that moved without it, once a step.
 _ENTRIES: Final = (
-    "SELECT at, record, sampled FROM (SELECT at, record, sampled,"
-    " lag(record) OVER (ORDER BY at) AS judged, lag(at) OVER (ORDER BY at) AS before"
-    " FROM history WHERE subject_no = (SELECT no FROM subjects WHERE subject = ?1)"
+    "SELECT at, record, sampled FROM history"
+    " WHERE subject_no = (SELECT no FROM subjects WHERE subject = ?1)"
     " AND at >= coalesce((SELECT max(at) FROM history WHERE subject_no ="
-    " (SELECT no FROM subjects WHERE subject = ?1) AND at <= ?2), ?2) AND at < ?3)"
-    " WHERE before IS NULL OR record <> judged OR at / ?4 <> before / ?4 ORDER BY at"
+    " (SELECT no FROM subjects WHERE subject = ?1) AND at <= ?2), ?2)"
+    " AND at < ?3 ORDER BY at"
 )
+# What was judged is taken entry by entry; figures that moved without it, so often a bucket.
 _STEPS_A_BUCKET: Final = 16
 
 
@@ -102,7 +101,11 @@ def _standing(
 ) -> Iterator[tuple[Micros, Micros, FeedState, _Counted]]:
     """Each entry with the time it stood within the span; unreadable ones are left out."""
     before: tuple[Micros, FeedState, _Counted] | None = None
-    for at, turning, sampled in db.execute(_ENTRIES, (f"route:{prefix}", *span, step)):
+    judged, told = b"", -1
+    for at, turning, sampled in db.execute(_ENTRIES, (f"route:{prefix}", *span)):
+        if turning == judged and at // step == told:
+            continue
+        judged, told = turning, at // step
         try:
             feed = _JUDGED.decode(turning).feed
             said = _COUNTED.decode(sampled) if sampled else _NOTHING
