@@ -87,6 +87,7 @@ class Board:
         for table in (self.hosts, self.checks, self.networks, self.vantages):
             table.clear()
         self.routes.clear()
+        self.paths.clear()
         self.feeds.clear()
         self.witnesses.clear()
         self.collector = None
