@@ -87,7 +87,7 @@ def measured(seen):
 
 
 def compare(desk, stamps, since):
-    """Stored RTT less the kernel's, in ms, by kind of check; packets matched by who and when."""
+    """Stored RTT less the kernel's, in ms, by kind of check; matched by who and when."""
     by_target = {}
     for stamp in stamps:
         by_target.setdefault(stamp["to"], []).append(stamp)

@@ -195,7 +195,7 @@ CASES = (
         (("loop", FAR),),
         {"state": lambda desk: row(desk).state is PathState.LOOP},
         (("path-loop", "path loops between", T1, "198.19.16.0"),),
-        ("path loops between",),
+        ("path loops between", "loop: "),
         ("path-break", "path-change", "path-end", "route-provisional"),
     ),
 )

@@ -27,13 +27,18 @@ LOOK = Look(70, UNICODE, NOW)
 HOST = HostRow("ns1", "ns1", trace="ns1/trace", state=State.DOWN, since=NOW - MINUTE)
 
 
-def shown(*hops: Hop, reached: bool = False, path: PathRow | None = None) -> str:
+def shown(
+    *hops: Hop,
+    reached: bool = False,
+    path: PathRow | None = None,
+    reason: Reason = Reason.PATH_BREAK,
+) -> str:
     board = Board()
     seen = Observation(
         check="ns1/trace",
         at=NOW,
         outcome=Outcome.OK if reached else Outcome.FAIL,
-        reason=Reason.NONE if reached else Reason.PATH_BREAK,
+        reason=Reason.NONE if reached else reason,
         address="192.0.2.1",
         facts=TraceFacts("icmp", reached, hops),
     )
@@ -74,3 +79,33 @@ def test_the_break_is_dated_by_the_path_and_the_usual_way_stands_beside_it():
     assert "since 16:16:40Z" in text
     assert "usual AS64500 → AS4837 → AS131279" in text
     assert "was AS64500 → AS20485" in text
+
+
+def test_a_round_that_came_less_far_does_not_move_the_break():
+    path = PathRow(
+        "ns1/trace",
+        "ns1",
+        state=PathState.BROKEN,
+        since=NOW - MINUTE,
+        usual=(PathHop(1, ("a",), 64500), PathHop(2, ("b",), 4837), PathHop(3, ("c",), 131279)),
+        last_ttl=2,
+        last_address="b",
+        last_asn=4837,
+        reason=Reason.NET_UNREACHABLE,
+        said_by="b",
+    )
+    for hops in ((Hop(1, sent=0), Hop(2, sent=1)), (Hop(1, sent=0),), ()):
+        text = shown(*hops, path=path)
+        assert "break: nothing beyond AS4837 (b) since" in text
+        assert "network unreachable, said by b" in text
+        assert "  1 a" in text
+    # One that came farther is seen as it is.
+    text = shown(*(Hop(ttl, name, 1.0, 1, 1) for ttl, name in enumerate("abc", 1)), path=path)
+    assert "break: nothing beyond c" in text
+
+
+def test_a_loop_is_no_break():
+    hops = [Hop(ttl, name, 1.0, 1, 1) for ttl, name in enumerate("abcbc", 1)]
+    text = shown(*hops, reason=Reason.PATH_LOOP)
+    assert "loop: b and c pass it on to each other" in text
+    assert "break" not in text

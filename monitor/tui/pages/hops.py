@@ -19,7 +19,14 @@ from monitor.records import (
     TraceFacts,
 )
 from monitor.tui.lines import HopTarget, Line, Span, line, wrap
-from monitor.tui.pages.path import after_break, break_lines, holds, last_answer, rule
+from monitor.tui.pages.path import (
+    after_break,
+    break_lines,
+    holds,
+    last_answer,
+    loop_line,
+    rule,
+)
 from monitor.tui.pages.plot import joined
 from monitor.tui.story import figures, hop_at
 from monitor.tui.text import Look, Marks, clock, duration, fit, percent, right
@@ -136,10 +143,7 @@ def _end(way: Way, last: Hop | None, silent: int, look: Look) -> list[Line]:
     known = way.path
     down = known is not None and known.state in (PathState.BROKEN, PathState.LOOP)
     if way.run.reason is Reason.PATH_LOOP:
-        seen = [hop.address for hop in way.facts.hops if hop.address]
-        again = dict.fromkeys(address for address in seen if seen.count(address) > 1)
-        title = "loop: " + " and ".join(list(again)[:3]) + " pass it on to each other"
-        return [rule(title, look.width, look.marks.thick, "break")]
+        return [loop_line(way.facts, look)]
     when = ""
     if known is not None and down and known.since:
         when = f" since {clock(known.since)}, {duration(look.now - known.since)}"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
+from msgspec import structs
 from rich.cells import cell_len
 
 from monitor.records import (
@@ -97,8 +98,10 @@ def trace_lines(
 ) -> list[Line]:
     """Hops in order, with a line where the network begins and one where the path ends.
 
-    ``known`` is what is remembered of the path, if it is: it dates the break.
+    ``known`` is what is remembered of the path, if it is: it dates the break, and says where
+    it is when a round came less far.
     """
+    last, facts = _as_remembered(last, facts, known)
     width, marks = look.width, look.marks
     longest = max((cell_len(hop.address) for hop in facts.hops), default=9)
     address = max(9, min(longest, max(15, width // 3)))
@@ -120,13 +123,48 @@ def trace_lines(
             when = f" since {clock(known.since)}"
         elif host is not None and host.since and host.state in ("DOWN", "UNREACHABLE"):
             when = f" since {clock(host.since)}"
-        lines += break_lines(facts.hops[ends] if ends >= 0 else None, when, silent, look)
+        if last.reason is Reason.PATH_LOOP:
+            lines.append(loop_line(facts, look))
+        else:
+            lines += break_lines(facts.hops[ends] if ends >= 0 else None, when, silent, look)
         lines += after_break(last, network, marks)
     elif not facts.hops:
         lines.append(line((" reached, but no hop on the way answered", "dim")))
     if facts.reached:
         lines.append(line((f" {marks.up} reached", "up"), (f"  {last.address}", "dim")))
     return lines
+
+
+def _as_remembered(
+    last: Observation, facts: TraceFacts, known: PathRow | None
+) -> tuple[Observation, TraceFacts]:
+    """A round that came less far than the break that is known: hops it did not ask, and a
+    router that does not repeat its refusal, stand where they are known to.
+    """
+    if known is None or known.state is not PathState.BROKEN or facts.reached:
+        return last, facts
+    if last.at < known.since or last_answer(facts) >= known.last_ttl - 1:
+        return last, facts
+    usual = {hop.ttl: hop for hop in known.usual}
+    hops = []
+    for ttl in range(1, known.last_ttl + 1):
+        hop = facts.hops[ttl - 1] if ttl <= len(facts.hops) else Hop(ttl, sent=0)
+        there = usual.get(ttl)
+        if ttl == known.last_ttl:
+            hop = Hop(ttl, known.last_address, asn=known.last_asn, sent=0)
+        elif not hop.sent and not hop.address and there is not None and there.addresses:
+            hop = Hop(ttl, there.addresses[0], asn=there.asn, as_name=there.as_name, sent=0)
+        hops.append(hop)
+    said = structs.replace(last, reason=known.reason, said_by=known.said_by)
+    return said, structs.replace(facts, hops=tuple(hops))
+
+
+def loop_line(facts: TraceFacts, look: Look) -> Line:
+    """Who passes a packet on to whom, round and round."""
+    seen = [hop.address for hop in facts.hops if hop.address]
+    again = dict.fromkeys(address for address in seen if seen.count(address) > 1)
+    title = "loop: " + " and ".join(list(again)[:3]) + " pass it on to each other"
+    return rule(title, look.width, look.marks.thick, "break")
 
 
 def break_lines(hop: Hop | None, when: str, silent: int, look: Look) -> list[Line]:
