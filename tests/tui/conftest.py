@@ -105,7 +105,9 @@ class Screen:
     async def loaded(self) -> None:
         """Until what the keys so far have asked of the cache is there."""
         await self.pilot.pause()
-        while loads := [worker for worker in self.desk.workers if worker.name != "feed"]:
+        while loads := [
+            worker for worker in self.desk.workers if worker.name not in ("feed", "tend")
+        ]:
             for worker in loads:
                 # One whose page has gone on to another moment is cancelled.
                 with suppress(WorkerCancelled):
