@@ -8,22 +8,20 @@ whatever batches they come.  Nothing here reads a clock.
 from __future__ import annotations
 
 import heapq
-import ipaddress
 from collections.abc import Mapping
 
 import msgspec
 
 from monitor.assess import check as checks
 from monitor.assess import host as hosts
-from monitor.assess import situation
-from monitor.assess.loss import Burst, bursts_of
-from monitor.assess.network import Tally, fell_at
-from monitor.assess.origin import measured, moved, origin_of
+from monitor.assess import hoststate, housing, situation
+from monitor.assess.network import fell_at
 from monitor.assess.own import OWN_CHECKS
 from monitor.assess.paths import Paths
 from monitor.assess.roster import Judged, Roster, Watched
-from monitor.assess.routed import NetworkRoutes, withdrawn
+from monitor.assess.routed import NetworkRoutes
 from monitor.assess.rules import RULES, Rules
+from monitor.assess.tally import silences, tally_of
 from monitor.assess.vantage import Guard
 from monitor.assess.words import rules_row
 from monitor.records import (
@@ -33,7 +31,6 @@ from monitor.records import (
     EventKind,
     Hosting,
     HostRow,
-    Kind,
     Micros,
     Observation,
     RouteTable,
@@ -45,9 +42,7 @@ from monitor.records import (
     Verdict,
     subject_of,
 )
-from monitor.watchlist.model import Network, Watchlist
-
-_PLAIN = {State.DEGRADED: "loss or slowness in 2 of 3 rounds"}
+from monitor.watchlist.model import Watchlist
 
 
 class Assessor:
@@ -185,20 +180,10 @@ class Assessor:
 
     def hear_origin(self, address: str, origin: Hosting, now: Micros) -> None:
         """Note who announces ``address``; another origin AS than before is a move."""
-        for watched in self._roster.hosts.values():
-            row = watched.row
-            if row.hosting is None or row.hosting.address != address:
-                continue
-            before = origin_of(row.hosting)
-            row.hosting = measured(row.hosting, origin)
+        for row, event in housing.hear_origin(self._roster, address, origin, now):
             self.verdict.add(row)
-            if before is None or origin.asn in (None, before):
-                continue
-            for judged in self._roster.networks.values():
-                memory = judged.row.memory
-                if memory is not None and judged.network in (watched.network, watched.home):
-                    memory.moves += 1
-            self._tell(moved(row, before, now))
+            if event is not None:
+                self._tell(event)
 
     def hosting_of(self, host: str) -> Hosting | None:
         """Where a host is measured to be hosted."""
@@ -311,81 +296,23 @@ class Assessor:
 
     def _locate(self, watched: Watched, observation: Observation) -> None:
         """Where the host is hosted, by the address it was seen at; a move is an event."""
-        address, row = observation.address, watched.row
-        old = row.hosting
-        known = old.address if old else ""
-        if not address or address == known:
+        address, hosting = observation.address, watched.row.hosting
+        if not address or (hosting is not None and address == hosting.address):
             return
-        before = watched.network
-        self._roster.house(watched, address)
-        after = watched.network
-        row.hosting = Hosting(
-            address=address,
-            prefix=_prefix(after, address),
-            inside=after is not None,
-            how="watchlist prefixes",
-            at=observation.at,
-            # A move that is told here is not told again once its origin is known.
-            was_asn=origin_of(old) if before is after else None,
-        )
-        for judged in self._roster.networks.values():
-            if judged.network in (before, after, watched.home):
-                self._count(judged)
-        if not known:
-            return
-        moved = before is not after
-        for judged in self._roster.networks.values():
-            if moved and judged.network in (before, after, watched.home):
-                assert judged.row.memory is not None
-                judged.row.memory.moves += 1
-        there = f"inside {after.name}" if after else "outside every watched network"
-        self._tell(
-            Event(
-                at=checks.ended(observation),
-                kind=EventKind.HOSTING,
-                subject=f"host:{row.id}",
-                text=f"address {known} → {address}"
-                + (f": now hosted {there}" if moved else ""),
-                old=known,
-                new=address,
-                rule="hosting",
-                evidence=(observation,),
-                quiet=not moved,
-            )
-        )
+        event, touched = housing.locate(self._roster, watched, observation)
+        for judged in touched:
+            self._count(judged)
+        if event is not None:
+            self._tell(event)
 
     def _judge_network(self, judged: Judged, now: Micros, *, between: bool = False) -> None:
         health = self._guard.row.health
         if health in (Vantage.FAULT, Vantage.RECHECK):
             return
-        dns_up = dns_total = 0
-        reached: dict[str, bool | None] = {}
-        last: dict[str, Micros] = {}
-        bursts: dict[str, Burst] = {}
-        for watched in judged.inside:
-            voices = watched.voices
-            reached[watched.row.id] = hosts.reach(voices)
-            last[watched.row.id] = hosts.last_reached(voices)
-            bursts.update(bursts_of(watched.voices))
-            for row in voices:
-                if row.kind is Kind.DNS and row.memory is not None and not row.stale:
-                    dns_total += row.memory.reached is not None
-                    dns_up += row.memory.last_seen in (State.UP, State.DEGRADED)
-        rows = [row for watched in judged.inside for row in watched.checks]
-        evidence = hosts.evidence(rows, self._rules.evidence_kept)
-        gone = withdrawn(judged.routes)
-        tally = Tally(
-            *(reached, last, dns_up, dns_total, evidence),
-            withdrawn=gone,
-            bursts=bursts,
-            ours=self._own_bursts(),
-        )
-        silent = [
-            hosts.silent_since(hosts.voices(watched.checks))
-            for watched in judged.inside
-            if reached[watched.row.id] is False
-        ]
-        proven = self._guard.may_condemn(fell_at(silent, len(reached), self._rules))
+        ours = [self._roster.hosts[host.id] for host in self.watchlist.controls("far")]
+        tally = tally_of(judged, ours, self._rules)
+        fell = fell_at(silences(judged), len(tally.reached), self._rules)
+        proven = self._guard.may_condemn(fell)
         before = msgspec.structs.replace(judged.row)
         for event in judged.judge.round(now, tally, may_condemn=proven, between=between):
             self._tell(event)
@@ -397,13 +324,6 @@ class Assessor:
         situation.refresh(judged, self._roster, health, now)
         if before != judged.row:
             self.verdict.add(judged.row)
-
-    def _own_bursts(self) -> dict[str, Burst]:
-        """What our own line loses: the newest looks at the far controls."""
-        found: dict[str, Burst] = {}
-        for host in self.watchlist.controls("far"):
-            found.update(bursts_of(self._roster.hosts[host.id].voices))
-        return found
 
     def _stale_at(self, row: CheckRow) -> Micros:
         good_at = row.memory.good_at if row.memory is not None else 0
@@ -424,72 +344,19 @@ class Assessor:
 
     def _combine(self, watched: Watched, now: Micros, rule: str = "", why: str = "") -> None:
         """Bring a host's state up to date and tell when it changed."""
-        speaking = watched.voices
-        new = hosts.combine(row.state for row in speaking)
-        soft = hosts.combine(row.soft or row.state for row in speaking)
-        if new is State.DOWN and self._way_is_broken(watched):
-            new = State.UNREACHABLE
-        if soft is State.DOWN and new is State.UNREACHABLE:
-            soft = new
+        new, soft = hoststate.state_of(watched, self._roster)
         row = watched.row
         row.soft = soft if soft is not new else None
         if new is row.state:
             return
-        if self._must_wait(row, new, soft):
+        if hoststate.must_wait(row, new, soft, self._guard.row.health):
             row.soft = new
             return
-        old, row.state = row.state, new
-        since = max((check.since for check in speaking if check.state is new), default=now)
-        quiet = rule != ""
-        rule = rule or "hard"
-        if quiet or new is State.UNKNOWN:
-            # What is only not known any more is no news, nor is finding it again.
-            if row.before is None:
-                row.before, row.before_since = old, row.since
-            since, quiet = now, True
-        elif row.before is new:
-            rule, quiet, since = "as-before", True, row.before_since
-            row.before = None
-        elif old is State.UNKNOWN and row.before is None and new is State.UP:
-            rule, quiet = "first-look", True
-        else:
-            row.before = None
-        row.since = since or now
-        reason, clauses = hosts.worst(speaking)
-        self._tell(
-            Event(
-                at=now,
-                kind=EventKind.TRANSITION,
-                subject=f"host:{row.id}",
-                text=why or clauses or _PLAIN.get(new, "answers"),
-                old=old,
-                new=new,
-                reason=reason,
-                rule=rule,
-                since=row.since,
-                evidence=hosts.evidence(watched.checks, self._rules.evidence_kept),
-                # While it flaps, its beginning and its end are the news.
-                quiet=quiet or row.flapping,
-            )
-        )
+        self._tell(hoststate.turn(watched, new, now, (rule, why), self._rules))
         self._recount(watched, now)
         for child in self._roster.children.get(row.id, ()):
             self._combine(child, now)
             self.verdict.add(child.row)
-
-    def _must_wait(self, row: HostRow, new: State, soft: State) -> bool:
-        """Whether a host's new state is not yet to be told.
-
-        In a recheck hosts only return to what they were (DESIGN 4.1).  One that was UNKNOWN
-        waits for a check on probation that would make it what it was before.
-        """
-        if new is State.UNKNOWN:
-            return False
-        unknown = row.state is State.UNKNOWN
-        if self._guard.row.health is Vantage.RECHECK:
-            usual = State.UP if row.before is None else row.before
-            return not (unknown and new is usual)
-        return unknown and row.before is not None and soft is row.before is not new
 
     def _tell_flapping(self, watched: Watched, events: list[Event]) -> None:
         """A host begins or ends to flap with the check that does."""
@@ -497,23 +364,6 @@ class Assessor:
             if event.kind is EventKind.FLAPPING:
                 subject = f"host:{watched.row.id}"
                 self._tell(msgspec.structs.replace(event, subject=subject, quiet=False))
-
-    def _way_is_broken(self, watched: Watched) -> bool:
-        """DESIGN 4.4: the path breaks before the host's network, or no parent is reachable."""
-        everyone = self._roster.hosts
-        parents = [everyone[name] for name in watched.host.parents if name in everyone]
-        if parents and all(parent.row.state in hosts.BAD for parent in parents):
-            return True
-        inside = watched.network
-        if not hosts.last_hop_outside(watched.trace, inside):
-            return False
-        # If anybody else inside answers, the way in is not what is broken.
-        assert inside is not None
-        return not any(
-            other.row.state in (State.UP, State.DEGRADED)
-            for other in self._roster.networks[inside.id].inside
-            if other is not watched
-        )
 
     def _recount(self, watched: Watched, now: Micros) -> None:
         for judged in self._roster.networks.values():
@@ -535,10 +385,3 @@ class Assessor:
             watched.row.state in (State.UP, State.DEGRADED) for watched in judged.outside
         )
         self.verdict.add(row)
-
-
-def _prefix(network: Network | None, address: str) -> str:
-    if network is None:
-        return ""
-    found = ipaddress.ip_address(address)
-    return next(prefix for prefix in network.prefixes if found in ipaddress.ip_network(prefix))
