@@ -120,10 +120,16 @@ class PageScreen(DeskScreen):
                     network=id,
                     size=chart_room(page.line_width),
                     prefixes=tuple(row.prefix for row in routes[:PREFIXES]),
-                    heard=heard_until(desk.board.collector),
+                    heard=self._heard(),
                 )
             case _:
                 return None
+
+    def _heard(self) -> Micros:
+        """Up to when what was said last may stand; 0 while the collector is at work."""
+        desk = self.desk
+        at_work = not desk.away and not desk.collector_dead()
+        return 0 if at_work else heard_until(desk.board.collector)
 
     def action_zoom(self, step: int) -> None:
         self.desk.span = (self.desk.span + step) % len(SPANS)

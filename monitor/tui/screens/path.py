@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import structs
-
 from monitor.records import Hop, HostRow, Micros, PathRow, RouteRow, Row
 from monitor.tui import keymap
-from monitor.tui.history import Asked, heard_until
+from monitor.tui.history import Asked
 from monitor.tui.lines import HopTarget, Line, PathTarget, line
 from monitor.tui.pages.behind import addresses_of, behind_page
 from monitor.tui.pages.pathview import PathView, path_page
@@ -105,8 +103,8 @@ class PathScreen(PageScreen):
         if not prefixes:
             return None
         size = chart_room(page.line_width)
-        asked = Asked(desk.span, desk.now(), size, past=desk.away, prefixes=prefixes)
-        return structs.replace(asked, heard=heard_until(desk.board.collector))
+        past, heard = desk.away, self._heard()
+        return Asked(desk.span, desk.now(), size, past=past, prefixes=prefixes, heard=heard)
 
     def _routes(self, host: HostRow) -> list[RouteRow]:
         """The routes of the host's network, its own prefix first."""
