@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from rich.cells import cell_len
@@ -13,6 +13,8 @@ from monitor.records import (
     HOUR,
     FeedState,
     Hop,
+    HopWindow,
+    HostRow,
     NetworkRow,
     Observation,
     Outcome,
@@ -24,11 +26,14 @@ from monitor.records import (
     RouteRow,
     TraceFacts,
 )
+from monitor.tui.board import Board
 from monitor.tui.history import Asked, History
+from monitor.tui.pages.behind import addresses_of, behind_page
 from monitor.tui.pages.hops import Way, hop_lines, shape_of, spark, with_figures
 from monitor.tui.pages.pathdiff import as_path, diff_lines, differs, pairs
+from monitor.tui.pages.pathview import PathView, path_page
 from monitor.tui.pages.routechart import chart_room, route_chart
-from monitor.tui.story import figures
+from monitor.tui.story import PathAsked, PathStory, figures
 from monitor.tui.text import ASCII, UNICODE, Look
 from tests.tui.desk_situation import NOW
 from tests.tui.path_evening import PREFIX, hop, hops
@@ -73,6 +78,7 @@ def way(*addresses: str) -> tuple[PathHop, ...]:
 # --- differences ---------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(paths, paths)
 def test_pairs_hold_every_hop_once_and_in_order(old, new):
     found = pairs(old, new)
@@ -83,6 +89,7 @@ def test_pairs_hold_every_hop_once_and_in_order(old, new):
             assert set(pair.old.addresses) & set(pair.new.addresses)
 
 
+@settings(max_examples=40)
 @given(paths)
 def test_a_path_does_not_differ_from_itself(path):
     assert not differs(path, path)
@@ -285,3 +292,58 @@ def test_no_prefix_and_nothing_read_draw_nothing():
     row = RouteRow(PREFIX, "nk", Routed.UNKNOWN)
     assert route_chart([row], None, LOOK) == []
     assert "feed error" in chart(ERROR, row=structs.replace(row, feed=FeedState.ERROR))
+
+
+# --- whatever a trace holds ------------------------------------------------------------------
+
+addresses = st.sampled_from(["", "192.0.2.1", "2001:db8::1", "175.45.176.9", "no address"])
+windows = st.builds(
+    HopWindow,
+    addresses,
+    st.integers(0, 9),
+    st.integers(0, 9),
+    *[st.floats(0, 1e6)] * 6,
+    st.lists(st.tuples(addresses, st.integers(0, 9)), max_size=3).map(tuple),
+)
+any_hops = st.lists(
+    st.builds(
+        Hop,
+        st.integers(1, 40),
+        addresses,
+        st.none() | st.floats(0, 1e6),
+        sent=st.integers(0, 3),
+        icmp_type=st.sampled_from([None, 0, 1, 3, 11]),
+        icmp_code=st.sampled_from([None, 0, 3, 13]),
+        labels=st.just((16001,)) | st.just(()),
+        others=st.lists(addresses, max_size=2).map(tuple),
+        name=st.sampled_from(["", "조선.example", "r1.example"]),
+        asn=st.sampled_from([None, 4837, 131279]),
+        as_name=st.sampled_from(["", "중국련합통신"]),
+        window=st.none() | windows,
+        limited=st.booleans(),
+    ),
+    max_size=8,
+).map(tuple)
+
+
+@settings(max_examples=25, deadline=None)
+@given(any_hops, any_hops, st.booleans(), st.integers(60, 210), st.booleans())
+def test_any_trace_is_drawn(now, before, reached, width, pinned):
+    runs = [
+        run(TraceFacts("udp", reached, now), NOW, Reason.PATH_LOOP),
+        run(TraceFacts("icmp", not reached, before), NOW - HOUR),
+    ]
+    usual = tuple(PathHop(one.ttl, (one.address,), one.asn) for one in before if one.address)
+    path = PathRow("ns1/trace", "ns1", PathState.BROKEN, NOW - 1, usual=usual)
+    story = PathStory(PathAsked("ns1/trace", "ns1", NOW), [NOW - HOUR, NOW], 1, runs)
+    host = HostRow("ns1", "ns1", address="175.45.176.15", trace="ns1/trace")
+    view = PathView(host, story, path, None, [], NETWORK, pinned=pinned)
+    look = Look(width, UNICODE, NOW)
+    board = Board()
+    board.hosts["ns1"] = host
+    board.paths[path.check] = path
+    made = path_page(view, board, look)
+    assert len(made) > 5
+    for one in now:
+        behind = {address: ["ns1"] for address in addresses_of(one, board)}
+        assert behind_page(one, NOW, board, behind, look)
