@@ -50,7 +50,9 @@ from monitor.watchlist.model import Check, Host, Watchlist
 
 # How long a probe may outlive its own timeout before it counts as hung.
 GRACE_S: Final = 10.0
+# A jump of the clock is noticed when the collector wakes, at the latest after this.
 _IDLE_WAIT_S: Final = 0.5
+_IDLE_MOST_S: Final = 2.0
 _FOLLOW_S: Final = 2.0
 # A slice of upkeep takes some milliseconds; between two the writer has its turn.
 _UPKEEP_S: Final = 30.0
@@ -64,6 +66,7 @@ class Tempo(msgspec.Struct, frozen=True):
     health_s: float = 2.0
     lag_s: float = BEAT_S
     routes_s: float = STEP_S
+    idle_s: float = _IDLE_WAIT_S
 
     def at(self, speed: float) -> Tempo:
         """The tempo of a clock that runs ``speed`` times as fast as people do."""
@@ -73,6 +76,7 @@ class Tempo(msgspec.Struct, frozen=True):
             self.health_s * scale / 4,
             self.lag_s * scale,
             min(10.0, self.routes_s * scale),
+            min(_IDLE_MOST_S, self.idle_s * scale),
         )
 
 
@@ -223,7 +227,8 @@ class Collector:
             self._start_due()
             now = self._clock.monotonic()
             due = self._schedule.next_due()
-            wait = _IDLE_WAIT_S if due is None else min(_IDLE_WAIT_S, due - now)
+            idle = self._tempo.idle_s
+            wait = idle if due is None else min(idle, due - now)
             self._wake.clear()
             self._wakes_at = now + wait
             alarm = loop.call_later(max(0.0, wait), self._wake.set)

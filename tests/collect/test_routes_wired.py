@@ -11,13 +11,10 @@ import pytest
 
 from monitor.clock import RealClock
 from monitor.collect.collector import Collector, Tempo
-from monitor.collect.drillworld import DrillRoutes
-from monitor.collect.replay import FastCollector
 from monitor.collect.routes import RETRY_S, STEP_S
 from monitor.collect.service import routes_for
 from monitor.collect.sink import Sink
 from monitor.records import (
-    MINUTE,
     SECOND,
     CollectorRow,
     EventKind,
@@ -31,12 +28,10 @@ from monitor.records import (
     RouteSight,
     RouteTable,
 )
-from monitor.simulation.drills import load_drill
 from monitor.watchlist.model import Feeds, Network
 from tests.collect.conftest import START, Memory, Scripted, Stage, watched
 from tests.routing.samples import line, update
 from tests.routing.servers import RisServer, StatServer, serving
-from tests.simulation.samples import at
 
 A, B = "203.0.0.0/24", "203.0.1.0/24"
 NETWORK = Network("net", "Net", (A, B), origin_asns=(64999,), upstream_asns=(64501,))
@@ -285,40 +280,3 @@ async def _judged(collector: Collector, store: Memory, wanted) -> None:
     while not wanted(net(store)) if "network:net" in store.rows else True:
         collector._judge_routes()
         await asyncio.sleep(0.02)
-
-
-# --- the founding case ----------------------------------------------------------------------
-
-
-def test_22_december_routes_and_probes_leave_two_explanations_in_front() -> None:
-    """Twelve hours of the drill are what the reading needs to call it hours of flapping."""
-    drill = load_drill("dprk-2014")
-    world, store = drill.world(), Memory()
-    start, end = at("2014-12-22T04:00:00Z"), at("2014-12-22T16:25:00Z")
-    tempo = Tempo(batch_s=30, health_s=600)
-    collector = FastCollector(drill.watchlist, world, store, {}, start, tempo=tempo)
-    clock = collector.clock
-    routes = DrillRoutes(world, drill.watchlist.networks, clock, drill.script.end)
-    for moment in range(start, end + 1, 10 * SECOND):
-        collector.play(moment)
-        collector._hear_routes(routes.snapshot())
-    collector.end()
-    row = store.rows["network:north-korea"]
-    assert isinstance(row, NetworkRow)
-    assert row.phase is Phase.LOST
-    assert abs(row.since - at("2014-12-22T16:15:00Z")) < MINUTE
-    assert (row.routes_visible, row.routes_total) == (0, 4)
-    gone = [e for e in store.events if e.kind is EventKind.ROUTE and e.new == Routed.WITHDRAWN]
-    confirmed = [e for e in gone if e.rule == "route-confirmed" and not e.quiet]
-    assert confirmed[-1].text.startswith("4 of 4 prefixes withdrawn: ")
-    lasting = [e for e in confirmed if e.at > at("2014-12-22T16:15:00Z")]
-    assert all(0 < e.since - at("2014-12-22T16:15:00Z") < 2 * MINUTE for e in lasting)
-    first, second, *rest = row.explanations
-    assert {first.id, second.id} == {"overload", "power"}
-    assert first.rank == second.rank == 1
-    assert rest[0].rank == 3
-    assert "all prefixes are withdrawn" in first.consistent
-    assert "hours of instability, then loss" in first.consistent
-    assert not first.inconsistent
-    cable = next(each for each in rest if each.id == "cable")
-    assert "hours of instability, then loss" in cable.inconsistent

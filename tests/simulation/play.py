@@ -1,13 +1,15 @@
-"""Plays a bundled drill, or a part of it, through the real collector in virtual time."""
+"""Plays a bundled drill, or a part of it, through the collector in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
 from monitor.cache.reader import Reader
 from monitor.cache.writer import Writer
 from monitor.collect.collector import Collector, Tempo
+from monitor.collect.replay import FastCollector
 from monitor.collect.sink import Sink
 from monitor.records import Event, Micros
 from monitor.simulation.drills import Drill
@@ -30,10 +32,22 @@ def play(drill: Drill, cache: Path, since: Micros = 0, until: Micros = 0) -> lis
     finally:
         writer.close()
     assert ran.leaked == ()
-    reader = Reader(cache)
-    events = reader.events(limit=1_000_000)[::-1]
-    reader.close()
-    return events
+    return _events(cache)
+
+
+def play_fast(drill: Drill, cache: Path, since: Micros = 0, until: Micros = 0) -> list[Event]:
+    """The same without an event loop, in less than half of the time."""
+    start, end = since or drill.script.start, until or drill.script.end
+    with closing(Writer(cache)) as writer:
+        fast = FastCollector(drill.watchlist, drill.world(), writer, {}, start, tempo=_TEMPO)
+        fast.play(end)
+        fast.end()
+    return _events(cache)
+
+
+def _events(cache: Path) -> list[Event]:
+    with closing(Reader(cache)) as reader:
+        return reader.events(limit=1_000_000)[::-1]
 
 
 async def _play(drill: Drill, clock: SimClock, writer: Writer, end: Micros) -> None:
