@@ -58,7 +58,7 @@ class Terminal:
     def text(self) -> str:
         return "\n".join(self.screen.display)
 
-    def until(self, wanted: str, seconds: float = 30.0) -> str:
+    def until(self, wanted: str, seconds: float = 90.0) -> str:
         """The screen's text once it shows ``wanted``; fails at the deadline."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -73,7 +73,7 @@ class Terminal:
         os.write(self._master, keys.encode())
         self.read(0.1)
 
-    def wait(self, seconds: float = 15.0) -> int:
+    def wait(self, seconds: float = 90.0) -> int:
         """The exit code, with the terminal read on until then."""
         end = time.monotonic() + seconds
         while self.process.poll() is None and time.monotonic() < end:
@@ -88,6 +88,6 @@ class Terminal:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait(10)
+        self.process.wait(90)
         if self._master >= 0:
             os.close(self._master)

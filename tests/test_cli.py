@@ -16,7 +16,7 @@ from monitor.cache.schema import CacheError
 from monitor.records import CollectorRow, EventKind, HostRow, State
 from tests.conftest import Program
 
-DEADLINE = 20.0
+DEADLINE = 90.0
 
 
 def watchlist(folder: Path, port: int, *, interval: str = "1s") -> Path:
@@ -164,7 +164,7 @@ def test_a_collector_sees_a_server_stop_and_remembers_it_over_a_restart(
     server.close()
     until(lambda: state(program, State.DOWN))
     first.send_signal(signal.SIGTERM)
-    assert first.wait(10) == 0
+    assert first.wait(DEADLINE) == 0
     assert CollectorLock.holder(program.cache) is None
 
     second = program.start(*arguments)
@@ -176,7 +176,7 @@ def test_a_collector_sees_a_server_stop_and_remembers_it_over_a_restart(
     )
     until(lambda: row(program, "host:web").last_at > row(program, "collector").started)
     second.send_signal(signal.SIGTERM)
-    assert second.wait(10) == 0
+    assert second.wait(DEADLINE) == 0
     told = [
         e for e in events(program) if e.subject == "host:web" and e.new == "DOWN" and e.hard
     ]
@@ -195,7 +195,7 @@ def test_a_killed_collector_leaves_a_gap_and_its_lock(
     first = program.start(*arguments)
     until(lambda: state(program, State.UP))
     first.kill()
-    first.wait(10)
+    first.wait(DEADLINE)
     program.start(*arguments)
     until(lambda: any("without notice" in e.text for e in events(program)))
 
@@ -214,7 +214,7 @@ def test_one_collector_a_cache_and_stop_ends_it(
     stopped = program.run("collect", "--stop", "--cache", program.cache)
     assert stopped.returncode == 0
     assert str(first.pid) in stopped.stdout
-    assert first.wait(10) == 0
+    assert first.wait(DEADLINE) == 0
     assert "no collector" in program.run("collect", "--stop", "--cache", program.cache).stdout
 
 

@@ -83,6 +83,6 @@ def namespace() -> list[str]:
 def test_a_full_disk_is_said_and_heals_with_space(tmp_path):
     command = [*namespace(), sys.executable, "-W", "error", "-c", SCRIPT, str(tmp_path)]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.stdout == "healed\n", done.stderr

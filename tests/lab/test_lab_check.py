@@ -9,7 +9,7 @@ import pytest
 
 from .plan import FAR
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 WATCHLIST = Path(__file__).with_name("watchlist.toml")
 PATH = ["203.0.113.1", "198.19.16.1", "198.19.17.1"]

@@ -17,7 +17,7 @@ from monitor.watchlist.model import Network
 
 from .plan import AS, FAR, FAR_SIX, SIX
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.lab
 
 ISP, T1, BORDER_T1 = "203.0.113.1", "198.19.16.1", "198.19.17.1"
 PATH = [ISP, T1, BORDER_T1, FAR]

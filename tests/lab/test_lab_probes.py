@@ -6,7 +6,7 @@ from monitor.records import Outcome, Reason
 
 from .plan import FAR
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.lab
 
 ISP, BORDER_T1 = "203.0.113.1", "198.19.17.1"
 PING_RANGE = "/proc/sys/net/ipv4/ping_group_range"

@@ -16,7 +16,7 @@ from monitor.records import SECOND, Event
 from .conftest import _LAB, _ROOT, RunningLab, _lack
 from .plan import PREFIXES
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.lab
 
 PREFIX = PREFIXES["bdr"][0]
 # Between the feed's message and the next time the routes are judged.

@@ -9,7 +9,7 @@ import pytest
 
 from .follow import Collecting, Desk
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.lab
 
 WATCHLIST = Path(__file__).with_name("hurried.toml")
 SPEED = 30

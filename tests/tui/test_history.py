@@ -13,6 +13,7 @@ from monitor import cli
 from monitor.cache.reader import Reader
 from monitor.cache.series import Band, Bucket, Gap
 from monitor.cache.writer import Writer
+from monitor.commands import desk
 from monitor.records import (
     DAY,
     HOUR,
@@ -229,6 +230,6 @@ def test_at_opens_a_copied_cache_and_starts_no_collector(cache, writer, monkeypa
     options = cli.parser().parse_args(["--at", "2014-12-22T16:00", "--cache", str(cache)])
     before = {path.name for path in cache.parent.iterdir()}
     # Without a terminal it goes no further than the desk's own refusal.
-    assert cli._desk_at(options) == 2
+    assert desk._view(options, None) == 2
     assert "needs a terminal" in capsys.readouterr().err
     assert {path.name for path in cache.parent.iterdir()} == before
