@@ -210,7 +210,8 @@ class PathJudge:
         row, memory = self.row, self._memory
         self._agreed()
         address = ending.last.addresses[0] if ending.last else ""
-        here = row.last_address == address or self._mute(seen, ending)
+        mute = row.said_by == row.last_address and self._mute(seen, ending, row.said_by)
+        here = row.last_address == address or mute
         if row.state is ending.state and here:
             self._forget_end()
             if seen.said_by:
@@ -218,7 +219,11 @@ class PathJudge:
                 row.reason, row.said_by = seen.reason, seen.said_by
             return []
         moved = row.state in _DOWN
-        self._again(f"{ending.state} {address}" if moved else str(ending.state), seen)
+        key = f"{ending.state} {address}" if moved else str(ending.state)
+        far = memory.end_far
+        if moved and far is not None and self._mute(seen, ending, far.said_by):
+            key = memory.end
+        self._again(key, seen)
         if memory.end_times < (_MOVED if moved else AGREE):
             return []
         first, told = memory.end_first or seen, memory.end_far or seen
@@ -227,16 +232,15 @@ class PathJudge:
         self._forget_end()
         return [self._break(first, told, seen)]
 
-    def _mute(self, seen: Observation, ending: _Ending) -> bool:
-        """Whether all that changed is that the router which refuses does not say so again.
+    def _mute(self, seen: Observation, ending: _Ending, refuser: str) -> bool:
+        """Whether all that is missing is that ``refuser`` says once more that it refuses.
 
         Linux says "unreachable" six times and then once a second, whoever asks.
         """
-        row = self.row
-        if not row.said_by or seen.said_by or row.said_by != row.last_address:
+        if not refuser or seen.said_by:
             return False
-        after = beyond(row.usual, ending.last)
-        return after is not None and row.said_by in after.addresses
+        after = beyond(self.row.usual, ending.last)
+        return after is not None and refuser in after.addresses
 
     def _again(self, key: str, seen: Observation) -> None:
         """One more round that ended like ``key``; the one that came farthest speaks."""

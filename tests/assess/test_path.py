@@ -225,6 +225,12 @@ def test_the_router_that_refuses_may_be_the_first_and_seldom_say_so():
     walk.see("-", times=9)
     assert [event.rule for event in walk.events] == ["path-break"]
     assert (walk.row.last_address, walk.row.said_by) == (address("a"), address("a"))
+    # The break moves to it, however seldom it says so.
+    walk = Walk().see("a b c t", times=3)
+    walk.see("a b", Reason.NET_UNREACHABLE, said_by="b", times=2)
+    for _ in range(3):
+        walk.see("a", Reason.NET_UNREACHABLE, said_by="a").see("-")
+    assert (walk.row.last_address, walk.row.said_by) == (address("a"), address("a"))
     # That those behind it are silent as well is something else.
     walk = Walk().see("a b c t", times=3)
     walk.see("a b", Reason.NET_UNREACHABLE, said_by="b", times=2)

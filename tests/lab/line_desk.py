@@ -28,6 +28,7 @@ _AFTER_S = 1.5
 def open_desk(lab, folder, traced):
     """A desk and its collector on a healthy line, its routes known."""
     desk = LiveDesk(lab, folder, watchlist(traced))
+    desk.traced = tuple(traced)
     try:
         desk.started([f"{name}/trace" for name in traced])
         live = desk.until(
@@ -92,7 +93,7 @@ def compare(desk, stamps, since):
     for stamp in stamps:
         by_target.setdefault(stamp["to"], []).append(stamp)
     found = {"icmp": [], "trace": []}
-    for name in TARGETS:
+    for name in desk.traced:
         for kind, differences in found.items():
             for seen in desk.observations(f"{name}/{kind}", since=since):
                 over = seen.at + int(seen.took_ms * 1000) + 1000
@@ -154,7 +155,7 @@ def show_named(lab, desk):
 # --- from the feed's message to the screen ------------------------------------------------
 
 
-def _orders():
+def orders():
     """(orders to the lab, is it this message, words of the event and the screen)."""
 
     def withdrawn(prefix):
@@ -175,10 +176,10 @@ def _orders():
         yield ("hijack", prefix), announced(prefix), f"{prefix}, more specific than"
 
 
-def delays(lab, desk, orders):
+def delays(lab, desk, given):
     """Yields (order, seconds to the event, to its row in the cache, to the screen)."""
     log = Path(lab.directory) / "ris.jsonl"
-    for order, wanted, text in orders:
+    for order, wanted, text in given:
         desk.mark()
         skip = len(log.read_text().splitlines())
         lab("fault", *order)
@@ -201,7 +202,7 @@ def show_feed(lab, desk):
     print("from the feed's message, s:      event   in cache  on screen")
     worst, good = 0.0, True
     columns = []
-    for order, found in delays(lab, desk, _orders()):
+    for order, found in delays(lab, desk, orders()):
         if found is None:
             print(f"{' '.join(order):28}  not told")
             good = False

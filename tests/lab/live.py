@@ -92,7 +92,7 @@ class LiveDesk:
         }
         command = [LAB, "exec", "desk", sys.executable, "-m", "monitor"]
         command += ["-w", str(path), "--cache", str(self.cache)]
-        self.rows, self.events = {}, []
+        self.rows, self.events, self.traced = {}, [], ()
         self._reader, self._cursor, self._marked, self.broke_at = None, Cursor(), 0, 0
         self.terminal = Terminal(command, env, width, height)
 
