@@ -44,10 +44,13 @@ class ExplanationsTarget(msgspec.Struct, frozen=True):
 
 
 class PathTarget(msgspec.Struct, frozen=True):
-    """The whole screen about the way to a host, opened on a line of it."""
+    """The whole screen about the way to a host, opened on a line of it, and at the stored
+    trace that was begun ``at`` (0: the newest).
+    """
 
     host: str
     line: str = ""
+    at: Micros = 0
 
 
 class HopTarget(msgspec.Struct, frozen=True):

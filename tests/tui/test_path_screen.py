@@ -140,6 +140,19 @@ async def test_stored_traces_are_gone_through_one_by_one(desk, look):
         assert "TRACE OF" not in screen.text
 
 
+async def test_p_on_an_event_opens_the_trace_it_rests_on(desk, look):
+    async with look(desk) as screen:
+        await screen.press("4", "end")
+        assert "path changed" in screen.text
+        text = await screen.press("p")
+        assert f"TRACE OF 2014-12-22 {clock(MOVED + STEP)}  6 of {STEPS}" in text
+        await screen.press("escape", "enter", "p")
+        assert isinstance(desk.screen, PathScreen)
+        assert "TRACE OF" in screen.text
+        await screen.press("escape", "escape", "1", "end", "p")
+        assert "put the cursor on a host first" in screen.text
+
+
 async def test_what_was_known_at_a_trace_stands_beside_it(desk, look):
     async with look(desk) as screen:
         await to_path(desk, screen)

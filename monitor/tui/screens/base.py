@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from monitor.records import HOUR, CheckRow, HostRow
+from monitor.records import HOUR, CheckRow, HostRow, Micros, Observation, TraceFacts
 from monitor.tui import keymap
 from monitor.tui.lines import (
     CheckTarget,
@@ -107,11 +107,13 @@ class DeskScreen(Screen[None], inherit_bindings=False):
         else:
             self.desk.say("no network is watched behind this")
 
+    def _pointed(self) -> Target | None:
+        """What the line under the cursor stands for."""
+        return self.focused.target if isinstance(self.focused, LineList) else None
+
     def host_here(self) -> HostRow | None:
         """The host under the cursor, else the one this screen is about."""
-        focused = self.focused
-        target = focused.target if isinstance(focused, LineList) else None
-        kind, _, name = (_about(target) or self.subject()[0]).partition(":")
+        kind, _, name = (_about(self._pointed()) or self.about()).partition(":")
         if kind not in ("host", "check"):
             return None
         return self.desk.board.hosts.get(name.partition("/")[0])
@@ -128,7 +130,8 @@ class DeskScreen(Screen[None], inherit_bindings=False):
             return
         if traced is not host:
             self.desk.say(f"{host.name} is not traced; this is the path to {traced.name}")
-        self.desk.open_target(PathTarget(traced.id))
+        at = _traced_at(self._pointed(), traced.trace)
+        self.desk.open_target(PathTarget(traced.id, at=at))
 
     async def action_probe(self) -> None:
         subject, name = self.subject()
@@ -182,6 +185,20 @@ def _about(target: Target | None) -> str:
             return subject
         case _:
             return ""
+
+
+def _traced_at(target: Target | None, check: str) -> Micros:
+    """When the trace behind a line was begun, or the last that an event rests on; else 0."""
+    seen: tuple[Observation, ...]
+    match target:
+        case ObservationTarget(observation):
+            seen = (observation,)
+        case EventTarget(event):
+            seen = event.evidence
+        case _:
+            return 0
+    times = [one.at for one in seen if one.check == check and isinstance(one.facts, TraceFacts)]
+    return max(times, default=0)
 
 
 def subject_of(row: HostRow | CheckRow | None) -> tuple[str, str]:

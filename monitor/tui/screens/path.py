@@ -33,7 +33,7 @@ class PathScreen(PageScreen):
         self._start = target.line
         self._story: PathStory | None = None
         # The start of the stored trace that is shown; 0 follows the newest.
-        self._pin: Micros = 0
+        self._pin: Micros = target.at
 
     @property
     def host(self) -> HostRow | None:
