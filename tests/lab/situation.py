@@ -27,8 +27,9 @@ from .plan import ROUTERS
 WATCHLIST = Path(__file__).with_name("situation.toml")
 # A collector that starts: controls, a first look, a round of the network.
 _USUAL_S = 120.0
+# What is usual is learned in the round of a network that follows its first look.
+_LEARN_S = 35.0
 _TOP = 3
-_PEERS = 3
 
 
 @dataclass
@@ -79,7 +80,10 @@ def begin(desk, patience_s=_USUAL_S):
     desk.until(lambda d: "feed:ris-live" in d.rows, patience_s)
     desk.until(lambda d: d.rows["feed:ris-live"].state == "live", patience_s)
     announce_all()
-    return desk.until(is_usual, patience_s) is not None
+    if desk.until(is_usual, patience_s) is None:
+        return False
+    desk.until(lambda _: False, _LEARN_S)
+    return is_usual(desk)
 
 
 def explained(desk):
