@@ -17,7 +17,7 @@ from monitor.cache.schema import CacheError
 from monitor.collect import service
 from monitor.records import CollectorRow
 
-START_S: Final = 15.0
+START_S: Final = 30.0
 _LOOK_S: Final = 0.02
 
 

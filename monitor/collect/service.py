@@ -28,7 +28,7 @@ from monitor.routing.reverse import Reverse
 from monitor.watchlist.follow import Follower
 from monitor.watchlist.model import Keep, Watchlist
 
-STOP_S: Final = 5.0
+STOP_S: Final = 15.0
 
 
 class AlreadyCollecting(Exception):  # noqa: N818 - an answer, not an error

@@ -18,7 +18,7 @@ from monitor.watchlist.model import Check, IcmpParams
 TARGET, TARGET6 = "203.0.113.9", "2001:db8:9::9"
 
 
-def check(address, count=3, spacing=0.01, timeout=0.4, size=56):
+def check(address, count=3, spacing=0.01, timeout=1.0, size=56):
     params = IcmpParams(count, spacing, size)
     return Check("h/icmp", "h", Kind.ICMP, address, params, timeout_s=timeout)
 
