@@ -29,6 +29,7 @@ from monitor.collect.own import LOOK_S, OwnOf, asks_own
 from monitor.collect.routes import STEP_S, RouteKeeper, SourceOf
 from monitor.collect.schedule import Schedule
 from monitor.collect.sink import BATCH_S, Sink
+from monitor.collect.telling import TellerOf
 from monitor.collect.witness import WitnessKeeper, WitnessOf
 from monitor.probes.base import VANTAGE, Prober
 from monitor.records import (
@@ -110,16 +111,21 @@ class Collector:
         names: NamesOf | None = None,
         own: OwnOf | None = None,
         witness: WitnessOf | None = None,
+        tells: TellerOf | None = None,
     ) -> None:
         """``rows`` are an earlier run's; ``notice`` is an event to begin with, if any;
         ``own`` finds the checks of our own gateway and resolvers;
         ``routes`` builds the source of routes that a watchlist asks for, ``origins`` the one
         of who announces an address, ``names`` the one of what it is called,
-        ``witness`` the one that is asked what it sees of the networks.
+        ``witness`` the one that is asked what it sees of the networks; ``tells`` builds who
+        tells people.
         """
         self._prober = prober
         self._clock = clock
         self._sink = sink
+        self._teller = None if tells is None else tells(sink.put)
+        if self._teller is not None:
+            sink.hear = self._teller.hear
         self._follower = follower
         self._started = clock.wall()
         self._assessor = Assessor(watchlist, self._started, rows)
@@ -195,6 +201,8 @@ class Collector:
             await self._naming.close()
             await self._witness.close()
             await self._prober.close()
+            if self._teller is not None:
+                await self._teller.close()
             # One that broke down has not been stopped: a desk may start another.
             if self._stop.is_set():
                 self._tell_stop()
@@ -203,7 +211,11 @@ class Collector:
     def _start_helpers(self) -> list[asyncio.Task[None]]:
         tempo = self._tempo
         self._lag = LagMeter(self._clock, tempo.lag_s)
+        teller = (
+            [] if self._teller is None else [self._every(tempo.routes_s, self._teller.step)]
+        )
         return [
+            *(asyncio.create_task(work, name="tell people") for work in teller),
             asyncio.create_task(self._lag.run(), name="lag"),
             asyncio.create_task(self._every(tempo.batch_s, self._flush), name="flush"),
             asyncio.create_task(self._every(tempo.health_s, self._health), name="health"),
@@ -371,8 +383,11 @@ class Collector:
         self._sink.put(verdict)
         self._follow_up(verdict)
         self._wake_in_time()
+        unwritten = [] if self._teller is None else self._teller.unwritten()
         for request in await self._sink.flush():
             self._serve(request)
+        if self._teller is not None and not self._sink.problem:
+            self._teller.written(unwritten)
 
     def _serve(self, request: Request) -> None:
         """Do what a person asked for: ``probe`` a host or a check, and do it now."""
@@ -412,6 +427,8 @@ class Collector:
         row.lag_p50_ms = round(self._lag.quantile_ms(0.5), 2)
         row.lag_p99_ms = round(self._lag.quantile_ms(0.99), 2)
         row.problem = self._sink.problem or self._watchlist_problem or self._routes.problem
+        if self._teller is not None:
+            row.problem = row.problem or self._teller.problem
         self._sink.put(Verdict(rows={"collector": row}))
         self._budget.forget_idle(self._clock.monotonic())
 
@@ -439,6 +456,8 @@ class Collector:
         await self._follow_routes()
         await self._naming.follow(found)
         await self._witness.follow(found)
+        if self._teller is not None:
+            self._teller.follow(found)
         self._wake.set()
 
     async def _follow_own(self) -> None:

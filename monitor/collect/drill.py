@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +21,17 @@ from monitor.cache.schema import side_files
 from monitor.cache.writer import Writer
 from monitor.collect.collector import Collector, Tempo
 from monitor.collect.drillworld import DrillOrigins, DrillRoutes
+from monitor.collect.sender import AppriseSender, Rehearsal
 from monitor.collect.service import AlreadyCollecting
 from monitor.collect.sink import Sink
-from monitor.records import HOUR, SECOND, Micros
+from monitor.collect.telling import Teller
+from monitor.records import HOUR, SECOND, Micros, Verdict
 from monitor.simulation.debrief import debrief, render
 from monitor.simulation.drills import Drill, load_drill
 from monitor.simulation.events import Event
 from monitor.simulation.loop import SimClock, SimLoop, run
 from monitor.simulation.prober import SimProber, keep_time
+from monitor.watchlist.model import Watchlist
 
 SLOWEST: Final = 1.0
 FASTEST: Final = 100_000.0
@@ -37,9 +40,12 @@ WARM_UP: Final = 2 * HOUR
 _EVENTS: Final = 1_000_000
 
 
-def serve(name: str, cache: Path, *, speed: float, begin: Micros) -> None:
+def serve(
+    name: str, cache: Path, *, speed: float, begin: Micros, notify: Watchlist | None = None
+) -> None:
     """Run a drill until its pipe (standard input) ends.
 
+    The alerts of ``notify`` are sent for real, marked as synthetic; without it nothing is.
     Raises KeyError for an unknown drill, AlreadyCollecting, CacheError.
     """
     drill = load_drill(name)
@@ -53,7 +59,7 @@ def serve(name: str, cache: Path, *, speed: float, begin: Micros) -> None:
         writer = Writer(cache)
         try:
             start = max(drill.script.start, begin - WARM_UP)
-            run(lambda clock: _play(drill, clock, writer, speed, begin), start)
+            run(lambda clock: _play(drill, clock, writer, speed, begin, notify=notify), start)
         finally:
             writer.close()
     finally:
@@ -61,7 +67,13 @@ def serve(name: str, cache: Path, *, speed: float, begin: Micros) -> None:
 
 
 async def _play(
-    drill: Drill, clock: SimClock, writer: Writer, speed: float, begin: Micros
+    drill: Drill,
+    clock: SimClock,
+    writer: Writer,
+    speed: float,
+    begin: Micros,
+    *,
+    notify: Watchlist | None,
 ) -> None:
     world = drill.world()
     collector = Collector(
@@ -74,6 +86,7 @@ async def _play(
         tempo=Tempo().at(speed),
         routes=lambda found: DrillRoutes(world, found.networks, clock, drill.script.end),
         origins=lambda _: DrillOrigins(world, clock),
+        tells=lambda put: teller(drill, clock, put, notify),
     )
     collector.name_drill(drill.script.name, drill.script.end)
     loop = asyncio.get_running_loop()
@@ -97,6 +110,21 @@ async def _play(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def teller(
+    drill: Drill, clock: SimClock, put: Callable[[Verdict], None], notify: Watchlist | None
+) -> Teller:
+    """Who tells people in a drill: in earnest only by the rules of ``notify``."""
+    return Teller(
+        drill.watchlist if notify is None else notify,
+        clock,
+        put,
+        {},
+        Rehearsal() if notify is None else AppriseSender(),
+        drill=drill.script.name,
+        rings=notify is not None,
+    )
 
 
 class Controls:

@@ -19,7 +19,9 @@ from monitor.collect.hosting import OriginSource
 from monitor.collect.names import NameSource
 from monitor.collect.own import OwnPlaces
 from monitor.collect.routes import RouteSource
+from monitor.collect.sender import AppriseSender
 from monitor.collect.sink import Sink
+from monitor.collect.telling import Teller
 from monitor.collect.witness import WitnessSource
 from monitor.probes.base import RealProber
 from monitor.records import SECOND
@@ -62,12 +64,13 @@ def serve(
             said(writer.notice)
         try:
             clock = RealClock()
+            rows = writer.rows()
             collector = Collector(
                 watchlist,
                 RealProber(clock),
                 clock,
                 Sink(writer, clock, tell=lock.say),
-                writer.rows(),
+                rows,
                 pid=os.getpid(),
                 follower=follower,
                 by_desk=by_desk,
@@ -77,6 +80,7 @@ def serve(
                 names=lambda found: names_for(found, clock),
                 witness=lambda found: witness_for(found, clock),
                 own=OwnPlaces().checks,
+                tells=lambda put: Teller(watchlist, clock, put, rows, AppriseSender()),
             )
             asyncio.run(_until_told(collector))
         finally:

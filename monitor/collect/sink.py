@@ -61,6 +61,8 @@ class Sink:
         self._going: asyncio.Task[list[Request]] | None = None
         self.dropped = 0
         self.problem = ""
+        # Hears everything that is put: who is to be told of it goes into the same commit.
+        self.hear: Callable[[Verdict], None] | None = None
 
     def put(self, verdict: Verdict, observation: Observation | None = None) -> None:
         """Take an assessment step and the observation that led to it."""
@@ -71,6 +73,8 @@ class Sink:
             self._observations.append(observation)
         self._events += verdict.events
         self._rows.update(verdict.rows)
+        if self.hear is not None:
+            self.hear(verdict)
 
     @property
     def waiting(self) -> int:

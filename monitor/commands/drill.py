@@ -30,12 +30,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--theme", metavar="NAME", help="theme to start with")
     parser.add_argument("--ascii", action="store_true", help="draw with ASCII only")
+    parser.add_argument(
+        "--notify",
+        metavar="FILE|NAME",
+        help="send the alerts of this watchlist for real, marked SYNTHETIC (without: none is)",
+    )
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Open the desk on a drill, and debrief afterwards."""
     from monitor.simulation.drills import drill_titles
+    from monitor.watchlist.bundled import resolve
 
     titles = drill_titles()
     if options.list:
@@ -47,10 +53,13 @@ def run(options: argparse.Namespace) -> int:
         known = ", ".join(titles)
         raise Refused(f"there is no drill {options.name!r}; there are {known}")
     begin = moment(options.begin) if options.begin else 0
+    notify = None if options.notify is None else resolve(options.notify, config_dir()).load()
     if options.serve is not None:
         from monitor.collect import drill
 
-        drill.serve(options.name, options.serve, speed=options.speed, begin=begin)
+        drill.serve(
+            options.name, options.serve, speed=options.speed, begin=begin, notify=notify
+        )
         return 0
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Refused("a drill needs a terminal; 'watchdesk drill --list' lists the drills")
@@ -65,6 +74,8 @@ def _play(options: argparse.Namespace) -> int:
     arguments = ["drill", options.name, "--serve", str(cache), "--speed", str(options.speed)]
     if options.begin:
         arguments += ["--from", options.begin]
+    if options.notify is not None:
+        arguments += ["--notify", options.notify]
     try:
         process = launch.start_drill(cache, arguments)
     except launch.NotStarted as error:

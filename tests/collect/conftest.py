@@ -109,6 +109,7 @@ class Stage:
         self.origins: Any = None
         self.names: Any = None
         self.witness: Any = None
+        self.tells: Any = None
         self.own: Any = None
         self.rows: dict[str, Row] = {}
 
@@ -134,6 +135,7 @@ class Stage:
                 origins=self.origins,
                 names=self.names,
                 witness=self.witness,
+                tells=self.tells,
                 own=self.own,
             )
             task = asyncio.create_task(self.collector.run(), name="collector")
