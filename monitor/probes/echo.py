@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -97,17 +98,24 @@ def target_of(address: str) -> Target:
 
     Raises ValueError for what is no address, LocalFailureError for an unknown zone.
     """
+    text, _, zone = address.partition("%")
+    found = _target_without_zone(text)
+    if not zone:
+        return found
+    ipaddress.IPv6Address(address)
+    try:
+        scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
+    except OSError as error:
+        raise LocalFailureError(Reason.NO_ROUTE, f"no interface {zone} here") from error
+    return Target(found.text, 6, socket.AF_INET6, scope)
+
+
+@lru_cache(4096)
+def _target_without_zone(address: str) -> Target:
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv4Address):
         return Target(str(parsed), 4, socket.AF_INET)
-    text, _, zone = str(parsed).partition("%")
-    scope = 0
-    if zone:
-        try:
-            scope = int(zone) if zone.isdigit() else socket.if_nametoindex(zone)
-        except OSError as error:
-            raise LocalFailureError(Reason.NO_ROUTE, f"no interface {zone} here") from error
-    return Target(text, 6, socket.AF_INET6, scope)
+    return Target(str(parsed), 6, socket.AF_INET6)
 
 
 def own_address(target: Target) -> str:

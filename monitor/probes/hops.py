@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -74,12 +74,24 @@ class Trail:
     @property
     def reached(self) -> int | None:
         """The TTL at which the target itself answered."""
-        return self._first(lambda answer: answer.final)
+        nearest: int | None = None
+        for ttl, shots in self._shots.items():
+            if nearest is None or ttl < nearest:
+                for shot in shots:
+                    if shot.answer is not None and shot.answer.final:
+                        nearest = ttl
+        return nearest
 
     @property
     def refused(self) -> int | None:
         """The TTL at which a router said that it goes no further."""
-        return self._first(lambda answer: answer.refused is not Reason.NONE)
+        nearest: int | None = None
+        for ttl, shots in self._shots.items():
+            if nearest is None or ttl < nearest:
+                for shot in shots:
+                    if shot.answer is not None and shot.answer.refused is not Reason.NONE:
+                        nearest = ttl
+        return nearest
 
     @property
     def barred(self) -> Reason:
@@ -96,11 +108,8 @@ class Trail:
     @property
     def end(self) -> int | None:
         """The TTL at which there is nothing more to ask."""
-        return self.refused if self.reached is None else self.reached
-
-    def _first(self, wanted: Callable[[Answer], bool]) -> int | None:
-        found = [ttl for ttl in self._shots if any(map(wanted, self.answers(ttl)))]
-        return min(found, default=None)
+        reached = self.reached
+        return self.refused if reached is None else reached
 
     @property
     def slowest_ms(self) -> float | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -55,6 +56,15 @@ class Resolved(msgspec.Struct, frozen=True, gc=False):
         return Outcome.ERROR
 
 
+@lru_cache(4096)
+def _literal(name: str) -> Resolved | None:
+    """A name that is an address: asked for anew by every round of every check."""
+    try:
+        return Resolved(str(ipaddress.ip_address(name)))
+    except ValueError:
+        return None
+
+
 class Resolver:
     """Resolves names for every probe of one event loop.
 
@@ -87,10 +97,9 @@ class Resolver:
         A literal address is returned as it is.  Those who ask for the same name at the
         same time share one look-up.
         """
-        try:
-            return Resolved(str(ipaddress.ip_address(name)))
-        except ValueError:
-            pass
+        literal = _literal(name)
+        if literal is not None:
+            return literal
         started = self._clock.monotonic()
         key = (name.rstrip(".").casefold(), family)
         address, reason, note, _ = self._at_hand(key, started) or await self._shared(
