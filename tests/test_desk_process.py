@@ -14,7 +14,8 @@ import pytest
 
 from monitor.cache.lock import CollectorLock
 from monitor.cache.writer import Writer
-from monitor.records import State
+from monitor.commands.desk import only_read
+from monitor.records import CollectorRow, State
 from tests.cache.samples import host
 from tests.cache.test_disk import namespace
 from tests.conftest import Program
@@ -119,13 +120,33 @@ def test_a_collector_that_is_killed_is_replaced_once_however_many_desks_are_open
     assert len(starts) == 2
 
 
-def test_a_cache_without_its_write_bit_is_only_read(program: Program, open_desk) -> None:
-    with closing(Writer(program.cache)) as writer:
+def test_when_a_cache_is_only_read(tmp_path: Path) -> None:
+    cache = tmp_path / "cache.db"
+    assert not only_read(cache)
+    with closing(Writer(cache)) as writer:
         writer.commit([], [], {"host:alpha": host()})
-    program.cache.chmod(0o400)
+        assert not only_read(cache)
+        cache.chmod(0o400)
+        assert only_read(cache)
+        cache.chmod(0o600)
+        writer.commit([], [], {"collector": CollectorRow(drill="dprk-2014")})
+        assert only_read(cache)
+
+
+def test_what_another_watchlist_found_is_not_passed_off_as_ours(
+    program: Program, open_desk
+) -> None:
+    with closing(Writer(program.cache)) as writer:
+        row = CollectorRow(pid=1, beat=1, watchlist="other", drill="d")
+        writer.commit([], [], {"host:alpha": host(), "collector": row})
+    desk = open_desk("--at", "2014-12-22T16:20")
+    assert desk.wait() == 2
+    desk.read()
+    assert "the collector of this cache watches other, not watch" in " ".join(desk.text.split())
+    # Without a word about what is watched a drill's cache is looked at, and nothing more.
     before = program.cache.read_bytes()
     desk = open_desk(watched=False)
-    desk.until("READ ONLY viewer")
+    desk.until("DRILL, SYNTHETIC DATA READ ONLY viewer")
     desk.until("Alpha")
     desk.press("r")
     desk.until("not asked: this desk only reads")

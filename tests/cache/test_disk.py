@@ -66,6 +66,40 @@ print("healed")
 """
 
 
+FAILING = r"""
+import pathlib, resource, sys
+from monitor.cache.reader import Reader
+from monitor.cache.schema import CacheError, CacheFull
+from monitor.cache.writer import Writer
+from tests.cache.samples import said, seen
+
+path = pathlib.Path(sys.argv[1]) / "cache.db"
+writer = Writer(path)
+writer.commit([seen(at=1)], [said(at=1)], {})
+# The kernel refuses to write beyond this with EFBIG, which SQLite knows as an I/O error.
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+told = set()
+for at in range(2, 200):
+    try:
+        writer.commit([seen(at=at, note="x" * 250)] * 50, [said(at=at)], {})
+    except CacheError as error:
+        told.add((type(error), str(error)))
+        last = at
+        if len(told) == 1 and at > 100:
+            break
+((kind, text),) = told
+assert kind is CacheError, kind
+assert "cannot be used (disk I/O error)" in text, text
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+writer.commit([seen(at=last)], [said(at=last)], {})
+reader = Reader(path)
+assert reader.events(limit=1)[0].at == last
+reader.close()
+writer.close()
+print("healed")
+"""
+
+
 def namespace() -> list[str]:
     for command in (["unshare", "-m"], ["unshare", "-rm"]):
         try:
@@ -78,6 +112,18 @@ def namespace() -> list[str]:
             continue
         return command
     pytest.skip("no mount namespaces here")
+
+
+def test_an_error_of_the_disk_is_said_and_heals(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FAILING, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.stdout == "healed\n", done.stderr
 
 
 def test_a_full_disk_is_said_and_heals_with_space(tmp_path):

@@ -150,6 +150,22 @@ def test_a_full_disk_loses_no_event_and_says_so(stage: Stage) -> None:
     assert me(stage).dropped == 0
 
 
+def test_one_that_breaks_down_does_not_pass_for_one_that_was_stopped(stage: Stage) -> None:
+    class Broken:
+        def changed(self):
+            raise RuntimeError("no such thing")
+
+    stage.follower = Broken()
+    with pytest.raises(RuntimeError):
+        stage.run(watched("a", controls=0), 30)
+    assert me(stage).stopped == 0
+    stage.follower, stage.rows = None, dict(stage.store.rows)
+    stage.run(watched("a", controls=0), 30)
+    assert me(stage).stopped > 0
+    gap = next(event for event in stage.store.events if event.kind is EventKind.GAP)
+    assert "ended without notice" in gap.text
+
+
 def test_a_second_run_writes_the_gap_and_tells_nothing_anew(stage: Stage) -> None:
     stage.answer = lambda check, at: Reason.TIMEOUT if check.id == "a/icmp" else Reason.NONE
     stage.run(watched("a", "b", controls=0), 60)
