@@ -27,6 +27,7 @@ from monitor.tui.drill import DrillClock
 from monitor.tui.driver import backed_up
 from monitor.tui.history import DEFAULT_SPAN
 from monitor.tui.lines import Target
+from monitor.tui.ringing import Ringing
 from monitor.tui.screens.base import DeskScreen
 from monitor.tui.screens.board import BoardScreen
 from monitor.tui.screens.help import HelpScreen
@@ -100,6 +101,7 @@ class Desk(App[None], inherit_bindings=False):
         self.banner = banner
         self.read_only = read_only
         self.tending = Tending(self, tend)
+        self.ringing = Ringing(self)
         self.steer = steer
         self._now = now or wall
         self._drill = DrillClock()
@@ -232,6 +234,7 @@ class Desk(App[None], inherit_bindings=False):
         """Take in what is new, and paint unless the terminal does not keep up."""
         async with self._polling:
             changed, problem = await self._take()
+        self.ringing.hear(self.live)
         if problem != self.live.problem:
             self.live.problem = problem
             changed = True

@@ -12,6 +12,7 @@ from monitor.cache.reader import Changes, Cursor
 from monitor.records import (
     MINUTE,
     SECOND,
+    AlertsRow,
     CheckRow,
     CollectorRow,
     Event,
@@ -53,6 +54,7 @@ class Board:
         self.feeds: dict[str, FeedRow] = {}
         self.witnesses: dict[str, WitnessRow] = {}
         self.collector: CollectorRow | None = None
+        self.alerts: AlertsRow | None = None
         self.events: list[Event] = []
         self.cursor = Cursor()
         self.revision = 0
@@ -90,7 +92,7 @@ class Board:
         self.paths.clear()
         self.feeds.clear()
         self.witnesses.clear()
-        self.collector = None
+        self.collector = self.alerts = None
         self.events.clear()
         self.unread_hosts.clear()
         self.seen_event = 0
@@ -117,6 +119,8 @@ class Board:
                 _keep(self.routes, row.prefix, row)
             case FeedRow():
                 self.feeds[row.name] = row
+            case AlertsRow():
+                self.alerts = row
             case WitnessRow():
                 _keep(self.witnesses, row.network, row)
 

@@ -10,6 +10,12 @@ from textual.app import App
 BACKED_UP = 2
 
 
+def write(app: App[Any], sequence: str) -> None:
+    """Say something to the terminal itself, where it is one and it is ours."""
+    if app._driver is not None and not (app.is_headless or app.is_web):  # noqa: SLF001 - as above
+        app._driver.write(sequence)  # noqa: SLF001 - as above
+
+
 def backed_up(app: App[Any]) -> bool:
     """Whether the terminal is not reading: painting more would freeze the desk."""
     thread = getattr(app._driver, "_writer_thread", None)  # noqa: SLF001 - no public way to ask

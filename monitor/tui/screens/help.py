@@ -42,7 +42,17 @@ class HelpScreen(DeskScreen):
             heading(" Collector", f"process {row.pid}, since it started"),
             line((f"   looks   {looks}, {lost}", "text")),
             line((f"   lag     {lag}", "text")),
+            *self._alerts(),
         ]
+
+    def _alerts(self) -> list[Line]:
+        """What was told to people, and what could not be."""
+        row = self.desk.board.alerts
+        if row is None:
+            return []
+        told = f"{row.troubles} troubles told of, {row.delivered} messages delivered"
+        lost = f"{row.waiting} wait, {row.given_up} given up, {row.dropped} dropped"
+        return [line((f"   alerts  {told}, {lost}", "text"))]
 
     def _lines(self) -> list[Line]:
         marks = self.desk.marks
