@@ -15,11 +15,12 @@ from typing import Any, Final, get_args
 
 import msgspec
 
-from monitor.cache import codec, parts
+from monitor.cache import chain, codec, parts, said
 from monitor.cache.dump import dump
 from monitor.cache.filing import Filing, prepare
 from monitor.cache.history import Ledger
 from monitor.cache.lines import (
+    CHAINED,
     EXPORT_SCHEMA,
     WIDTHS,
     ArchiveError,
@@ -31,8 +32,10 @@ from monitor.cache.lines import (
     Roll,
     Rolled,
     Said,
+    Sealed,
     Seen,
     Shown,
+    Told,
 )
 from monitor.cache.rollup import ROLL_COLUMNS, Watermarks, set_mark
 from monitor.cache.schema import open_writing, side_files, speaking_of, transaction
@@ -90,6 +93,9 @@ def _load(db: sqlite3.Connection, lines: Iterable[bytes]) -> int:
                 except (*codec.UNREADABLE, sqlite3.Error) as error:
                     raise ArchiveError(f"line {number} cannot be taken: {error}") from error
         total += len(read)
+    if head.schema < CHAINED:
+        with transaction(db):
+            chain.relink(db, chain.EVENTS, "they come from an export that kept no chain")
     return total
 
 
@@ -129,10 +135,8 @@ class _Loader:
         match line:
             case Seen(observation, beat):
                 self._filing.write(prepare([observation], [ord(beat) if beat else None]))
-            case Said(event):
-                marks = ",".join("?" * 14)
-                insert = f"INSERT INTO events ({codec.EVENT}) VALUES ({marks})"  # noqa: S608 - our own names
-                self._db.execute(insert, (*codec.event_columns(event), event.id))
+            case Said() | Told() | Sealed():
+                self._link(line)
             case Shown():
                 self._show(line)
             case Entry(subject, at, row):
@@ -148,6 +152,20 @@ class _Loader:
                 set_mark(self._db, name, value)
             case Head():
                 raise ValueError("a second first line")
+
+    def _link(self, line: Said | Told | Sealed) -> None:
+        """What belongs to a chain comes with its links, true or not."""
+        match line:
+            case Said(event, link):
+                marks = ",".join("?" * 15)
+                insert = f"INSERT INTO events ({codec.EVENT}, link) VALUES ({marks})"  # noqa: S608 - our own names
+                values = (*codec.event_columns(event), event.id, bytes.fromhex(link) or None)
+                self._db.execute(insert, values)
+            case Told(entry, link):
+                said.keep(self._db, entry, bytes.fromhex(link))
+            case Sealed(name, number, at, why, before, link):
+                ends = bytes.fromhex(before), bytes.fromhex(link)
+                chain.keep_seal(self._db, chain.Seal(name, number, at, why, *ends))
 
     def _show(self, line: Shown) -> None:
         row = _row_of(line.subject, line.row, line.memory)

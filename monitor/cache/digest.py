@@ -18,6 +18,8 @@ _ORDERED: Final = (
     ("traces", "check_no"),
     ("hops", "check_no, at, address, ttl"),
     ("events", "id"),
+    ("entries", "id"),
+    ("seals", "chain, id"),
     ("current", "subject"),
     ("memories", "subject"),
     ("requests", "id"),

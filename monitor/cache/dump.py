@@ -5,13 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from monitor.cache import codec, parts
+from monitor.cache import chain, codec, parts, said
 from monitor.cache.history import unsqueeze
 from monitor.cache.lines import (
     EXPORT_SCHEMA,
@@ -24,8 +23,10 @@ from monitor.cache.lines import (
     Roll,
     Rolled,
     Said,
+    Sealed,
     Seen,
     Shown,
+    Told,
 )
 from monitor.cache.rollup import FIVE
 from monitor.cache.schema import open_reading, speaking_of
@@ -45,7 +46,8 @@ def dump(path: Path, since: Micros = 0, until: Micros | None = None) -> Iterator
     db, _ = open_reading(path)
     with closing(db), speaking_of(path):
         head = Head(EXPORT_SCHEMA, since, until or 0, _drill(db))
-        for line in chain([head], _lines(db, since, _END if until is None else until)):
+        yield _ENCODER.encode(head) + b"\n"
+        for line in _lines(db, since, _END if until is None else until):
             yield _ENCODER.encode(line) + b"\n"
 
 
@@ -63,7 +65,8 @@ def _drill(db: sqlite3.Connection) -> str:
 
 def _lines(db: sqlite3.Connection, since: Micros, until: Micros) -> Iterator[Line]:
     checks = db.execute("SELECT no, id FROM checks ORDER BY id").fetchall()
-    yield from _events(db, since, until)
+    yield from _chained(db, chain.EVENTS, since, until)
+    yield from _chained(db, chain.ENTRIES, since, until)
     for number, _ in checks:
         yield from _observations(db, number, since, until)
     for number, check in checks:
@@ -91,15 +94,45 @@ _REQUESTS: Final = (
 )
 
 
-def _events(db: sqlite3.Connection, since: Micros, until: Micros) -> Iterator[Line]:
+def _chained(db: sqlite3.Connection, name: str, since: Micros, until: Micros) -> Iterator[Line]:
+    """The rows of a chain with its seals; where rows are left out, a seal says so."""
+    # People's words of before the span are part of what holds in it.
+    first = since if name == chain.EVENTS else 0
     query = (
-        f"SELECT {codec.EVENT} FROM events WHERE id > ? AND at >= ? AND at < ?"  # noqa: S608 - our own names
+        f"SELECT {chain.COLUMNS[name]}, link FROM {name} WHERE id > ? AND at >= ? AND at < ?"  # noqa: S608 - our own names
         " ORDER BY id LIMIT ?"
     )
+    make = _said if name == chain.EVENTS else _told
+    waiting = list(chain.seals(db, name))
     after = 0
-    while rows := db.execute(query, (after, since, until, _PAGE)).fetchall():
-        after = rows[-1][-1]
-        yield from _each(lambda row: Said(codec.event_of(row)), rows)
+    while rows := db.execute(query, (after, first, until, _PAGE)).fetchall():
+        for row in rows:
+            left = chain.last(db, name, row[0])
+            seals = [seal for seal in waiting if seal.id <= row[0]]
+            waiting = waiting[len(seals) :]
+            if left.id > after:
+                text = f"the {name} before are not in this export"
+                cut = chain.Seal(name, left.id, since, text, left.link, left.link)
+                seals = sorted([*seals, cut], key=lambda seal: seal.id)
+            yield from map(_sealed, seals)
+            after = row[0]
+            yield from _each(make, [row])
+    if until == _END:
+        yield from map(_sealed, waiting)
+
+
+def _said(row: tuple[Any, ...]) -> Line:
+    number, *columns, link = row
+    return Said(codec.event_of((*columns, number)), (link or b"").hex())
+
+
+def _told(row: tuple[Any, ...]) -> Line:
+    return Told(said.entry_of(row[:-1]), (row[-1] or b"").hex())
+
+
+def _sealed(seal: chain.Seal) -> Line:
+    before, link = seal.before.hex(), seal.link.hex()
+    return Sealed(seal.chain, seal.id, seal.at, seal.why, before, link)
 
 
 def _observations(

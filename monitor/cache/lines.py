@@ -8,9 +8,12 @@ import msgspec
 
 from monitor.cache.rollup import FIVE
 from monitor.cache.schema import CacheError
+from monitor.entries import Entry as Spoken
 from monitor.records import HOUR, Event, Micros, Observation
 
-EXPORT_SCHEMA: Final = 1
+EXPORT_SCHEMA: Final = 2
+# The first form that has links and seals.
+CHAINED: Final = 2
 WIDTHS: Final = {"fives": FIVE, "hours": HOUR}
 
 
@@ -37,9 +40,28 @@ class Seen(msgspec.Struct, tag="observation", omit_defaults=True):
 
 
 class Said(msgspec.Struct, tag="event"):
-    """A line of the event log."""
+    """A line of the event log, with its link in hex (chain.py)."""
 
     event: Event
+    link: str = ""
+
+
+class Told(msgspec.Struct, tag="said"):
+    """An entry of the ledger, with its link in hex."""
+
+    entry: Spoken
+    link: str
+
+
+class Sealed(msgspec.Struct, tag="seal"):
+    """Where a chain begins; links in hex (chain.Seal)."""
+
+    chain: str
+    id: int
+    at: Micros
+    why: str
+    before: str
+    link: str
 
 
 class Shown(msgspec.Struct, tag="row", omit_defaults=True):
@@ -92,4 +114,4 @@ class Mark(msgspec.Struct, tag="mark"):
     value: int
 
 
-Line = Head | Seen | Said | Shown | Entry | Roll | Asked | Rolled | Mark
+Line = Head | Sealed | Seen | Said | Told | Shown | Entry | Roll | Asked | Rolled | Mark

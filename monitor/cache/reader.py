@@ -10,11 +10,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from monitor.cache import codec
+from monitor.cache import chain, codec, said
 from monitor.cache import series as plots
 from monitor.cache.asof import AsOf
+from monitor.cache.ledger import Book, fold
 from monitor.cache.schema import CacheError, log_size, open_reading, side_files, speaking_of
 from monitor.cache.sights import SightBucket, sights
+from monitor.entries import Entry
 from monitor.records import Event, EventKind, Micros, Observation, Row
 
 T = TypeVar("T")
@@ -63,6 +65,7 @@ class Cursor(msgspec.Struct, frozen=True):
     version: int = 0
     event: int = 0
     file: int = 0
+    entry: int = 0
 
 
 class Changes(msgspec.Struct):
@@ -70,7 +73,7 @@ class Changes(msgspec.Struct):
 
     ``more`` says that further events are waiting.  ``bad`` counts records that could not
     be read and were left out.  ``fresh`` says that the file was replaced: these rows and
-    events stand for everything shown before.
+    events stand for everything shown before.  ``entries`` are of the ledger, oldest first.
     """
 
     rows: list[Row]
@@ -79,6 +82,7 @@ class Changes(msgspec.Struct):
     more: bool
     bad: int = 0
     fresh: bool = False
+    entries: list[Entry] = []
 
 
 class Reader:
@@ -157,21 +161,25 @@ class Reader:
                 "SELECT CAST(subject AS BLOB), record, version FROM current WHERE version > ?",
                 (cursor.version,),
             ).fetchall()
-            said = _new_events(db, cursor, event_limit)
-        more = len(said) > event_limit
-        said = said[:event_limit]
+            told = _new_events(db, cursor, event_limit)
+            spoken = said.rows(db, cursor.entry, _MAX_TIME)
+        more = len(told) > event_limit
+        told = told[:event_limit]
         rows = self._each(
             lambda row: codec.row_of(str(row[0], "utf-8", "replace"), row[1]), changed
         )
-        events = self._each(codec.event_of, said)
+        events = self._each(codec.event_of, told)
+        entries = self._each(said.entry_of, spoken)
         reached = Cursor(
             version=max((row[2] for row in changed), default=cursor.version),
-            event=said[-1][-1] if said else cursor.event,
+            event=told[-1][-1] if told else cursor.event,
             file=self._inode,
+            entry=spoken[-1][0] if spoken else cursor.entry,
         )
         if not more:
             self._seen = (version, reached)
-        return Changes(rows, events, reached, more, self.bad - before, fresh)
+        bad = self.bad - before
+        return Changes(rows, events, reached, more, bad, fresh, entries)
 
     def _is_of_another_file(self, db: sqlite3.Connection, cursor: Cursor) -> bool:
         """Whether ``cursor`` was reached in another file; inodes are used again."""
@@ -223,6 +231,29 @@ class Reader:
         with speaking_of(self._path):
             found = db.execute(query, (*values, limit)).fetchall()
         return self._each(codec.event_of, found)
+
+    def entries(self, *, after: int = 0, until: Micros | None = None) -> list[Entry]:
+        """Entries with an id above ``after`` and ``at <= until``, oldest first."""
+        db = self._ready()
+        with speaking_of(self._path):
+            found = said.rows(db, after, _MAX_TIME if until is None else until)
+        return self._each(said.entry_of, found)
+
+    def book(self, at: Micros) -> Book:
+        """What people had said by ``at``, and what of it held then."""
+        db = self._ready()
+        with self._reading(db):
+            entries = self._each(said.entry_of, said.rows(db, 0, at))
+            ended = said.endings(db, entries, at)
+        return fold(entries, self._each(codec.event_of, ended), at)
+
+    def chains(self) -> list[chain.Chain]:
+        """The chains of the event log and the ledger, followed from their beginning: each
+        with its head, and with the first row that was altered, if any.
+        """
+        db = self._ready()
+        with self._reading(db):
+            return [chain.verify(db, name) for name in (chain.EVENTS, chain.ENTRIES)]
 
     def news(self, at: Micros, *, later: bool) -> Micros | None:
         """When the nearest event before or after ``at`` was, soft and quiet ones left out."""

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from monitor.cache import codec
+from monitor.cache import chain, codec
 from monitor.cache.rollup import PURGED, ROLL_COLUMNS, set_mark
 from monitor.cache.schema import (
+    CHAINED,
     CacheCorrupt,
     CacheError,
+    check_version,
     damage_mark,
     open_reading,
     open_writing,
@@ -26,11 +28,9 @@ from monitor.records import HOUR
 
 # What cannot be looked up again: (table, its key, its columns).
 _CARRIED: Final = (
-    (
-        "events",
-        "id",
-        f"id, {codec.EVENT_SAID}",
-    ),
+    ("events", "id", f"id, {codec.EVENT_SAID}, link"),
+    ("entries", "id", f"{chain.COLUMNS[chain.ENTRIES]}, link"),
+    ("seals", "id", "chain, id, at, why, before, link"),
     ("current", "rowid", "subject, version, record"),
     ("memories", "rowid", "subject, record"),
     ("requests", "id", "id, at, who, verb, subject, argument"),
@@ -108,9 +108,14 @@ def _carry_over(source: Path, target: Path) -> dict[str, int]:
     try:
         new = open_writing(target, create=True)
         try:
+            # Those of the old file come over.
+            new.execute("DELETE FROM seals")
+            chained = check_version(old, source) >= CHAINED
             for table, key, columns in _CARRIED:
-                carried[table] = _copy(old, new, target, (table, key, columns))
+                kept = columns if chained else columns.removesuffix(", link")
+                carried[table] = _copy(old, new, target, (table, key, kept))
             with speaking_of(target), transaction(new):
+                _mend(new)
                 # The runs themselves stayed behind: what is rolled up of them stands.
                 last = new.execute("SELECT max(until) FROM rolled").fetchall()[0][0] or 0
                 set_mark(new, PURGED, last // HOUR * HOUR)
@@ -119,6 +124,15 @@ def _carry_over(source: Path, target: Path) -> dict[str, int]:
     finally:
         old.close()
     return carried
+
+
+def _mend(new: sqlite3.Connection) -> None:
+    """Chain anew, under a seal that says so, from where damage has taken something out."""
+    for name in (chain.EVENTS, chain.ENTRIES):
+        found = chain.verify(new, name)
+        if found.broken or not found.seals:
+            since = found.broken.id if found.broken else 1
+            chain.relink(new, name, "they come from a cache that was found damaged", since)
 
 
 def _copy(

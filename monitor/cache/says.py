@@ -7,7 +7,10 @@ from typing import Final
 
 import msgspec
 
-from monitor.cache.schema import open_writing, speaking_of, transaction
+from monitor.cache import chain, codec, said
+from monitor.cache.ledger import may_refer
+from monitor.cache.schema import CacheRefused, open_writing, speaking_of, transaction
+from monitor.entries import Body, End, Entry, cleaned
 from monitor.records import Micros, clean_text
 
 VERBS: Final = ("probe", "reload", "trace")
@@ -26,11 +29,11 @@ class Request(msgspec.Struct):
 
 
 class Says:
-    """A connection of its own for requests; usable from one thread at a time.
+    """A connection of its own; usable from one thread at a time.
 
-    A request waits up to 5 s for the collector's commit to end, which takes milliseconds.
-    A CacheLocked after that means that nothing was kept: asking again is safe.  So it is
-    after any other CacheError.
+    A request, or an entry, waits up to 5 s for the collector's commit to end, which takes
+    milliseconds.  A CacheLocked after that means that nothing was kept: asking again is
+    safe.  So it is after any other CacheError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,6 +58,48 @@ class Says:
             )
             assert done.lastrowid is not None
             return done.lastrowid
+
+    def say(
+        self,
+        at: Micros,
+        who: str,
+        subject: str,
+        body: Body,
+        *,
+        event: int = 0,
+        refers: int = 0,
+    ) -> Entry:
+        """Write an entry into the ledger, for ever; returns it with its id.
+
+        ``refers`` is an earlier entry that it amends or ends: it then is about the same
+        subject and event.  Raises ValueError for an entry without author or too long, and
+        CacheError when it could not be kept or refers to what it cannot amend.
+        """
+        who = clean_text(who.strip())
+        if not who:
+            raise ValueError("an entry needs its author")
+        entry = Entry(0, at, who, clean_text(subject), cleaned(body), event, refers)
+        with speaking_of(self._path), transaction(self._db):
+            if refers:
+                entry = self._referring(entry)
+            elif isinstance(body, End):
+                raise CacheRefused("say which entry is to end")
+            number = chain.next_id(self._db, chain.ENTRIES)
+            entry = msgspec.structs.replace(entry, id=number)
+            said.keep(self._db, entry)
+        return entry
+
+    def _referring(self, entry: Entry) -> Entry:
+        row = said.row(self._db, entry.refers)
+        try:
+            earlier = None if row is None else said.entry_of(row)
+        except codec.UNREADABLE as error:
+            raise CacheRefused(f"entry {entry.refers} cannot be read") from error
+        trouble = may_refer(entry.body, earlier)
+        if earlier is None or trouble:
+            raise CacheRefused(trouble)
+        event = entry.event or earlier.event
+        return msgspec.structs.replace(entry, subject=earlier.subject, event=event)
 
     def close(self) -> None:
         self._db.close()

@@ -14,14 +14,17 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from monitor.cache import chain
 from monitor.cache.codec import REFUSALS
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+# The first version whose event log is chained.
+CHAINED: Final = 3
 APPLICATION_ID: Final = 0x77646573  # "wdes", shown by file(1)
 CHECKPOINT_PAGES: Final = 1_000
 WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
@@ -75,8 +78,9 @@ _ROLL_UP: Final = """CREATE TABLE {table} (
     outcome INTEGER NOT NULL, reason INTEGER, beats TEXT NOT NULL,
     PRIMARY KEY (check_no, slot)) STRICT, WITHOUT ROWID"""
 
+Step = tuple[str | Callable[[sqlite3.Connection], None], ...]
 # Each step runs in one transaction with its version number: a step is there or it is not.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+MIGRATIONS: Final[tuple[Step, ...]] = (
     (
         "CREATE TABLE checks (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
         # Outcomes, reasons, addresses and vantages: each word once, observations hold numbers.
@@ -151,6 +155,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX events_by_at ON events (at)",
         "CREATE INDEX events_of_gaps ON events (until) WHERE kind = 'gap'",
     ),
+    (*chain.TABLES, chain.begin),
 )
 
 
@@ -291,13 +296,16 @@ def _prepare(db: sqlite3.Connection, path: Path, *, create: bool) -> None:
             _migrate(db, path, number, step)
 
 
-def _migrate(db: sqlite3.Connection, path: Path, number: int, step: tuple[str, ...]) -> None:
+def _migrate(db: sqlite3.Connection, path: Path, number: int, step: Step) -> None:
     with transaction(db):
         # Another process may have taken the step while this one waited for the lock.
         if check_version(db, path) >= number:
             return
         for statement in step:
-            db.execute(statement)
+            if isinstance(statement, str):
+                db.execute(statement)
+            else:
+                statement(db)
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={number}")
 
@@ -350,8 +358,7 @@ def _reading(path: Path, options: str, oldest: int) -> sqlite3.Connection:
     try:
         db.execute(f"PRAGMA busy_timeout={READ_BUSY_MS}")
         db.execute("PRAGMA query_only=ON")
-        # A damaged text costs its row, not the whole answer.
-        db.text_factory = lambda raw: str(raw, "utf-8", "replace")
+        db.text_factory = chain.lenient
         _must_hold_something(db, path, oldest)
     except BaseException:
         db.close()

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from monitor.cache import codec, filing, parts
+from monitor.cache import chain, codec, filing, parts
 from monitor.cache.history import Ledger, moment_of
 from monitor.cache.rollup import Watermarks
 from monitor.cache.says import Request
@@ -36,8 +36,8 @@ from monitor.records import Event, Micros, Observation, Row
 WAL_CAP_BYTES: Final = 64 * 1024 * 1024
 
 _INSERT_EVENT: Final = (
-    "INSERT INTO events (at, kind, subject, old, new, hard, reason, rule, text, since, until,"
-    " quiet, evidence) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO events (id, at, kind, subject, old, new, hard, reason, rule, text, since,"
+    " until, quiet, evidence, link) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _UPSERT_ROW: Final = (
     "INSERT INTO current (subject, version, record) VALUES (?,?,?)"
@@ -183,12 +183,26 @@ class Writer:
         kept: list[Event] = []
         with transaction(db):
             self._filing.write(filed)
-            for event, columns in zip(events, said, strict=True):
-                number = db.execute(_INSERT_EVENT, columns).lastrowid
-                kept.append(msgspec.structs.replace(event, id=number))
+            if events:
+                kept = self._write_events(db, events, said)
             if blobs:
                 self._write_rows(db, blobs)
             self._ledger.write(events, cuts, moment)
+        return kept
+
+    def _write_events(
+        self,
+        db: sqlite3.Connection,
+        events: Sequence[Event],
+        said: Sequence[tuple[Any, ...]],
+    ) -> list[Event]:
+        link = chain.last(db, chain.EVENTS).link
+        first = chain.next_id(db, chain.EVENTS)
+        kept: list[Event] = []
+        for number, (event, columns) in enumerate(zip(events, said, strict=True), first):
+            link = chain.link_of(link, (number, *columns))
+            db.execute(_INSERT_EVENT, (number, *columns, link))
+            kept.append(msgspec.structs.replace(event, id=number))
         return kept
 
     def _write_rows(

@@ -15,6 +15,7 @@ from monitor.cache.reader import Reader
 from monitor.cache.says import Says
 from monitor.cache.schema import CacheMissing
 from monitor.cache.writer import Writer
+from monitor.entries import Note
 from monitor.records import DAY, HOUR, MINUTE, subject_of
 from tests import strategies as some
 from tests.cache.samples import check, host, said, seen, trace
@@ -42,6 +43,7 @@ def full(path):
         writer.commit([ran(NOON + 8 * DAY + 30)], [], {})
     with closing(Says(path)) as says:
         says.request(NOON + 9 * DAY, "kim", "probe", "host:alpha")
+        says.say(NOON + 9 * DAY, "kim", "host:alpha", Note("a word"))
     return path
 
 
@@ -72,7 +74,7 @@ def test_a_cache_makes_the_round(full, tmp_path):
     kinds = set(types_of(lines))
     assert kinds == {
         *("watchdesk-export", "observation", "event", "row", "entry", "roll-up"),
-        *("request", "rolled", "mark"),
+        *("request", "rolled", "mark", "seal", "said"),
     }
     copy = tmp_path / "copy.db"
     load(lines, copy)
@@ -81,6 +83,9 @@ def test_a_cache_makes_the_round(full, tmp_path):
     with closing(Reader(full)) as old, closing(Reader(copy)) as new:
         assert new.board_at(at) == old.board_at(at) != []
         assert new.events() == old.events()
+        assert new.entries() == old.entries() != []
+        assert new.chains() == old.chains()
+        assert [one.broken for one in new.chains()] == [None, None]
         assert new.hosts_behind("192.0.2.1") == old.hosts_behind("192.0.2.1") == ["a"]
         span = NOON, NOON + 10 * DAY
         assert new.series("a/icmp", *span, 100) == old.series("a/icmp", *span, 100)
@@ -111,6 +116,9 @@ def test_a_span_holds_what_was_known_in_it(full, tmp_path):
         at = NOON + 5 * DAY + HOUR
         assert new.row_at("host:alpha", at) == old.row_at("host:alpha", at)
         assert new.row_at("host:alpha", since).since == NOON + 3 * DAY
+        events, _ = new.chains()
+        assert (events.length, events.broken) == (1, None)
+        assert "are not in this export" in events.seals[-1].why
 
 
 def test_an_existing_cache_is_never_touched(full, tmp_path):
@@ -131,7 +139,7 @@ HEAD = b'{"type":"watchdesk-export","schema":1}\n'
         ([b"\xff\xfe\n"], "line 1"),
         ([HEAD, b"[" * 100_000], "line 2"),
         ([b'{"type":"mark","name":"purged","value":1}\n'], "no export"),
-        ([HEAD.replace(b"1", b"2")], "newer watchdesk"),
+        ([HEAD.replace(b"1", b"3")], "newer watchdesk"),
         ([HEAD, HEAD], "line 2 cannot be taken"),
         ([HEAD, b'{"type":"event","event":{"at":1}}\n'], "line 2"),
         ([HEAD, b'{"type":"entry","subject":"x:y","at":1,"row":{}}\n'], "line 2"),
@@ -162,6 +170,7 @@ def test_text_from_another_machine_is_made_harmless(tmp_path):
     load([HEAD, line], path)
     with closing(Reader(path)) as reader:
         (event,) = reader.events()
+        assert "kept no chain" in reader.chains()[0].seals[0].why
     assert event.text == "·[31mred" * 99
 
 
@@ -171,7 +180,8 @@ def test_a_damaged_record_costs_itself(path, tmp_path):
         writer._db.execute("UPDATE events SET kind = 'nonsense' WHERE id = 1")
         writer._db.execute("UPDATE observations SET facts = x'c1' WHERE at = 1")
         writer._db.execute("UPDATE history SET record = x'c1'")
-    assert types_of(lines_of(path)) == ["watchdesk-export", "event", "observation", "row"]
+    kinds = [kind for kind in types_of(lines_of(path)) if kind != "seal"]
+    assert kinds == ["watchdesk-export", "event", "observation", "row"]
 
 
 def test_there_must_be_a_cache(tmp_path):
