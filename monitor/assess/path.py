@@ -304,7 +304,9 @@ class PathJudge:
             return []
         first = memory.end_first or seen
         gone = span(first.at - row.since)
-        where = row.last_address or "here"
+        where = f"it had ended behind {row.last_address}"
+        if not row.last_address:
+            where = "nothing on it had answered"
         old = row.state
         row.state, row.since = PathState.WHOLE, first.at
         row.last_ttl, row.last_address, row.last_asn = 0, "", None
@@ -312,7 +314,7 @@ class PathJudge:
         row.reason, row.said_by, row.why = Reason.NONE, "", ""
         self._forget_end()
         quiet, memory.loud = not memory.loud, False
-        text = f"path whole again after {gone}; it had ended behind {where}"
+        text = f"path whole again after {gone}; {where}"
         return [
             self._event(
                 seen, text, rule="path-whole", since=first.at, first=first, quiet=quiet, old=old

@@ -41,7 +41,7 @@ def break_text(row: PathRow) -> str:
     if row.loop:
         return f"path loops between {' and '.join(row.loop[:4])}"
     if not row.last_address:
-        return "path breaks here: not even the first hop answers"
+        return "nothing on the way answers, not even the first hop"
     last = _named(row.last_address, row.last_asn)
     if not row.usual:
         text = f"last answer {last} at hop {row.last_ttl}; nothing beyond"

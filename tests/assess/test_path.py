@@ -206,7 +206,7 @@ def test_a_break_found_at_first_look_is_shown_and_no_news():
 
 def test_nothing_answers_at_all():
     walk = Walk().see("a c t", times=2).see("-", times=2)
-    assert walk.events[0].text == "path breaks here: not even the first hop answers"
+    assert walk.events[0].text == "nothing on the way answers, not even the first hop"
 
 
 def test_who_refuses_is_named_even_if_it_says_so_only_sometimes():
@@ -235,7 +235,7 @@ def test_the_router_that_refuses_may_be_the_first_and_seldom_say_so():
     walk = Walk().see("a b c t", times=3)
     walk.see("a b", Reason.NET_UNREACHABLE, said_by="b", times=2)
     walk.see("-", times=3)
-    assert walk.events[-1].text.startswith("the break moved: path breaks here")
+    assert walk.events[-1].text.startswith("the break moved: nothing on the way answers")
 
 
 def test_a_loop_is_told_apart():
@@ -420,5 +420,5 @@ def test_many_differences_are_summed_up():
     new = Walk().see("B C B C B C t").row.usual
     assert difference(old, new).endswith("; 3 more hops")
     assert break_text(PathRow("h/trace", "h")) == (
-        "path breaks here: not even the first hop answers"
+        "nothing on the way answers, not even the first hop"
     )

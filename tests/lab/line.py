@@ -35,7 +35,8 @@ def _probes(lab, part, asked):
 
 def _desk(lab, part, asked, folder):
     """A desk for each part: what it remembers of one is not the next one's business."""
-    with line_desk.open_desk(lab, folder / part, line_desk.TARGETS) as desk:
+    traced = line_desk.PAIR if part == "named" else line_desk.TARGETS
+    with line_desk.open_desk(lab, folder / part, traced) as desk:
         if part == "busy":
             return line_desk.show_busy(lab, desk, asked.seconds)
         return getattr(line_desk, f"show_{part}")(lab, desk)

@@ -230,6 +230,9 @@ def play(lab, desk, case, patience_s=40.0):
         wrong = told(desk, rule)
         if wrong is not None:
             lines.append((False, "     -", f"never {rule}: {wrong.text}"))
+    if len(met) < len(wanted):
+        said = [row(desk).why, *(event.text for event in desk.fresh if event.rule)]
+        lines += [(False, "  said", each) for each in said[-12:]]
     desk.mark()
     begun = desk.now()
     lab("heal")
