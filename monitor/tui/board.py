@@ -117,6 +117,12 @@ class Board:
                 _keep(self.paths, row.check, row)
             case RouteRow():
                 _keep(self.routes, row.prefix, row)
+            case _:
+                self._take_beside(row)
+
+    def _take_beside(self, row: Row) -> None:
+        """What stands beside the judgement of hosts and networks."""
+        match row:
             case FeedRow():
                 self.feeds[row.name] = row
             case AlertsRow():

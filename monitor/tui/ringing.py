@@ -18,7 +18,7 @@ _BELL: Final = "\a"
 
 
 class Ringing:
-    """Rings once for each thing that comes while the desk is open, never for what was before."""
+    """Rings once for each thing that comes while the desk is open, for nothing before it."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -29,8 +29,8 @@ class Ringing:
         if board.collector is None:
             return
         rings = board.alerts.rings if board.alerts is not None else ()
-        new = [] if self._rung is None else [each for each in rings if each.id not in self._rung]
-        self._rung = {each.id for each in rings}
+        known, self._rung = self._rung, {each.id for each in rings}
+        new = [each for each in rings if known is not None and each.id not in known]
         if new:
             self._ring(new)
 
