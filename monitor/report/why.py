@@ -246,7 +246,7 @@ def _then(row: Row, subject: str, turn: Event | None, at: Micros) -> Why:
 def _parts(reader: Reader, row: Row) -> list[str]:
     """One line for each check of a host, or for each control of our own side."""
     if isinstance(row, VantageRow):
-        return [_own_line(each) for each in row.own]
+        return [own_line(each) for each in row.own]
     if not isinstance(row, HostRow):
         return []
     lines = []
@@ -269,7 +269,8 @@ def _witness(reader: Reader, row: Row) -> list[str]:
     return witness_lines(found if isinstance(found, WitnessRow) else None, now)
 
 
-def _own_line(each: OwnControl) -> str:
+def own_line(each: OwnControl) -> str:
+    """A gateway or resolver of ours in one line: whether it answers, and why not."""
     if each.answers is None:
         silent = "its silence proves nothing: it has never answered"
         said = "not known" if each.ever else silent

@@ -12,14 +12,19 @@ from monitor.records import (
     Event,
     EventKind,
     HostRow,
+    OwnControl,
+    OwnRole,
+    Reason,
     State,
     Vantage,
     VantageRow,
     subject_of,
 )
 from monitor.tui.app import run_desk
+from monitor.tui.pages.network import network_page
 from monitor.tui.screens.board import BoardScreen
 from monitor.tui.screens.page import PageScreen
+from monitor.tui.text import UNICODE, Look
 from monitor.tui.widgets.events import EventsPanel
 from monitor.tui.widgets.hosts import HostsPanel
 from tests.tui import desk_situation
@@ -128,6 +133,23 @@ async def test_an_own_fault_is_loud(desk, look, writer: Writer):
         writer.commit([], [], {subject_of(row): row})
         await screen.settle()
         assert "nothing can be said from here" in screen.text
+
+
+async def test_names_that_cannot_be_looked_up_are_a_matter_of_ours(desk, look, writer: Writer):
+    own = (
+        OwnControl(OwnRole.GATEWAY, "192.0.2.254", True, ever=True),
+        OwnControl(OwnRole.RESOLVER, "192.0.2.53", False, Reason.TIMEOUT, ever=True),
+    )
+    async with look(desk) as screen:
+        row = VantageRow("local", Vantage.HEALTHY, NOW, why="no names", own=own, nameless=NOW)
+        writer.commit([], [], {subject_of(row): row})
+        await screen.settle()
+        assert "no names" in screen.text
+        network = next(iter(desk.board.networks.values()))
+        shown = network_page(network, desk.board, (), Look(80, UNICODE, NOW))
+        text = "\n".join(each.text for each in shown)
+        assert "gateway 192.0.2.254: answers" in text
+        assert "resolver 192.0.2.53: does not answer: no answer" in text
 
 
 async def test_a_dead_collector_is_said(make_desk, look, writer: Writer):

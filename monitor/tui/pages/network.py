@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.records import Event, HostRow, NetworkRow
+from monitor.report.why import own_line
 from monitor.report.witness import witness_lines
 from monitor.tui.board import Board
 from monitor.tui.history import History
@@ -76,6 +77,7 @@ def network_page(
         if hosts:
             lines += [Line(), heading(title, str(len(hosts)))]
             lines += [_host_line(host, board.voice_of(host), look) for host in hosts]
+    lines += _own_lines(board, width)
     lines += [Line(), heading(" Events", "newest first")]
     lines += [event_line(event, board, width, marks) for event in events]
     if not events:
@@ -92,6 +94,15 @@ def _witness_lines(row: NetworkRow, board: Board, look: Look) -> list[Line]:
 
 def _asns(asns: Sequence[int], marks: Marks) -> str:
     return " ".join(f"AS{asn}" for asn in asns) or marks.none
+
+
+def _own_lines(board: Board, width: int) -> list[Line]:
+    """Our gateway and resolvers, which tell about nobody else."""
+    vantage = board.vantage()
+    if vantage is None or not vantage.own:
+        return []
+    said = [line((f" {fit(own_line(each), width - 2)}", "text")) for each in vantage.own]
+    return [Line(), heading(" Our own side", "not counted among the controls"), *said]
 
 
 def _places(row: NetworkRow, board: Board) -> tuple[list[HostRow], ...]:
