@@ -338,15 +338,16 @@ def long_memory(path: Path, hosts: int) -> None:
     writer.close()
     reader = Reader(path)
     for days in (60, 30, 1):
-        at, took = now - days * DAY + 7 * MINUTE, []
+        at, took, burnt = now - days * DAY + 7 * MINUTE, [], []
         for _ in range(5):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), cpu()
             board = reader.board_at(at)
             took.append(time.perf_counter() - began)
+            burnt.append(cpu() - used)
         beats = sum(len(row.beats) for row in board if isinstance(row, HostRow))
         print(
             f"the board of {hosts:,} hosts as of {days} days back: {len(board):,} rows,"
-            f" {beats:,} beats, {min(took) * 1e3:.0f} ms"
+            f" {beats:,} beats, {min(took) * 1e3:.0f} ms ({min(burnt) * 1e3:.0f} ms of CPU)"
         )
         began = time.perf_counter()
         reader.row_at(f"host:{names[7]}", at)
