@@ -102,12 +102,8 @@ class Flow:
     def forget(self, seconds: float) -> None:
         """Drop shots older than ``seconds``: nobody waits for them any more."""
         oldest = time.monotonic_ns() - int(seconds * 1e9)
-        gone = [
-            seq
-            for seq, _ in itertools.takewhile(
-                lambda kept: kept[1].sent_mono < oldest, self._shots.items()
-            )
-        ]
+        kept = self._shots
+        gone = list(itertools.takewhile(lambda seq: kept[seq].sent_mono < oldest, kept))
         for seq in gone:
             del self._shots[seq]
 
@@ -120,6 +116,8 @@ class Flow:
 
     async def settle(self, shots: list[Shot], seconds: float) -> None:
         """Wait until nothing more is to be learnt from ``shots``, or for ``seconds``."""
+        if _settled(shots):
+            return
         try:
             async with asyncio.timeout(seconds):
                 while not _settled(shots):
@@ -177,8 +175,9 @@ class IcmpFlow(Flow):
 
     def send(self, ttl: int) -> Shot:
         self._seq = (self._seq + 1) & 0xFFFF
+        body = self._body(self._seq)
         shot = self._shots[self._seq] = Shot(ttl)
-        self._socket.send(self.target, self._seq, self._body(self._seq), ttl)
+        self._socket.send(self.target, self._seq, body, ttl)
         return shot
 
     def _body(self, seq: int) -> bytes:

@@ -97,6 +97,13 @@ class KnownPath:
         window = self._windows.get(shot.ttl)
         return window is None or answer.source not in window.addresses
 
+    def _differs(self, shot: Shot) -> bool:
+        """Whether another router answered than the one that is known there."""
+        known = self._known.get(shot.ttl)
+        if shot.answer is None or known is None:
+            return False
+        return passes(shot.answer) and known.source != shot.answer.source
+
     # --- after a round -----------------------------------------------------------------------
 
     def learn(self, trail: Trail, turns: Turns) -> tuple[Hop, ...]:
@@ -113,6 +120,10 @@ class KnownPath:
             self.failing += 1
             self._note_refusal(trail)
         shots = [shot for shot in trail.shots(method) if shot.ttl]
+        if any(map(self._differs, shots)):
+            # Another way: what was not asked now may be of the old one.  A hop of each
+            # would be a link that is not there.
+            self._known = {ttl: kept for ttl, kept in self._known.items() if trail.tries(ttl)}
         self._take(shots, trail, turns)
         if reached is not None:
             self._cut(reached)
