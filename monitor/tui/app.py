@@ -96,10 +96,9 @@ class Desk(App[None], inherit_bindings=False):
         if self.travel.then is not None:
             self.board = self.travel.then.board()
         self.span = DEFAULT_SPAN
-        self.source = Source(cache)
+        self.source = Source(cache, refuses="this desk only reads" if read_only else "")
         self.config_dir = config_dir
         self.banner = banner
-        self.read_only = read_only
         self.tending = Tending(self, tend)
         self.ringing = Ringing(self)
         self.steer = steer
@@ -294,9 +293,6 @@ class Desk(App[None], inherit_bindings=False):
             return
         if self.away:
             self.say("the past cannot be probed: = goes back to now")
-            return
-        if self.read_only:
-            self.say(f"not asked: {self.quit_says}")
             return
         try:
             await self.source.request(self.now(), "probe", subject)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from monitor.cache.history import ended
+from monitor.cache.ledger import Book
 from monitor.cache.reader import Changes, Cursor, Reader
 from monitor.cache.says import Says
-from monitor.cache.schema import CacheClosed, CacheError, CacheLocked
+from monitor.cache.schema import CacheClosed, CacheError, CacheLocked, CacheReadOnly
+from monitor.entries import Body, Entry
 from monitor.records import Event, Micros, Observation
 from monitor.report.why import Why, why
 from monitor.tui.history import Asked, History, read_history
@@ -32,8 +34,13 @@ class Source:
     and while it still hangs nothing is queued behind it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, who: str = "", refuses: str = "") -> None:
+        """``who`` is at the desk ('': the user of the machine); ``refuses`` is the sentence of
+        a desk that writes nothing, '' for one that may.
+        """
+        self.who = who or os_user()
         self._path = path
+        self._refuses = refuses
         self._reader: Reader | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="desk-cache")
         self._late: Future[object] | None = None
@@ -58,6 +65,17 @@ class Source:
         return await self._ask(
             lambda reader: reader.events(subject=subject, limit=limit, until=until)
         )
+
+    async def log(self, limit: int, at: Micros | None = None) -> list[Event]:
+        """The newest hard events of everything, with ``at`` those until then."""
+        until = None if at is None else at + 1
+        return await self._ask(
+            lambda reader: reader.events(limit=limit, hard_only=True, until=until)
+        )
+
+    async def book(self, at: Micros) -> Book:
+        """What people had said by then."""
+        return await self._ask(lambda reader: reader.book(at))
 
     async def why(self, subject: str, at: Micros | None = None) -> Why:
         """Raises UnknownSubject as well."""
@@ -86,14 +104,34 @@ class Source:
         )
 
     async def request(self, at: Micros, verb: str, subject: str) -> int:
-        return await self._run(lambda: self._say(at, verb, subject))
+        return await self._write(lambda: self._say(at, verb, subject))
 
     def _say(self, at: Micros, verb: str, subject: str) -> int:
         says = Says(self._path)
         try:
-            return says.request(at, _who(), verb, subject)
+            return says.request(at, self.who, verb, subject)
         finally:
             says.close()
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        """Every way in which a desk writes goes through here."""
+        if self._refuses:
+            raise CacheReadOnly(self._refuses)
+        return await self._run(work)
+
+    async def say(
+        self, at: Micros, subject: str, body: Body, *, event: int = 0, refers: int = 0
+    ) -> Entry:
+        """Write into the ledger as the person at the desk; raises ValueError as well."""
+
+        def write() -> Entry:
+            says = Says(self._path)
+            try:
+                return says.say(at, self.who, subject, body, event=event, refers=refers)
+            finally:
+                says.close()
+
+        return await self._write(write)
 
     async def _ask(self, question: Callable[[Reader], T]) -> T:
         return await self._run(lambda: self._read(question))
@@ -139,7 +177,7 @@ class Source:
             self._reader = None
 
 
-def _who() -> str:
+def os_user() -> str:
     """The name of the person at the desk, as the machine knows it."""
     try:
         return getpass.getuser()
