@@ -133,28 +133,26 @@ class OwnControls:
 
     def tells(self, since: Micros) -> str:
         """What they tell of a fault that began at ``since``, in a clause; '' for nothing."""
-        fresh = [heard.control for heard in self._heard.values() if heard.at > since]
+        heard = [self._heard[check] for check in OWN_CHECKS if check in self._heard]
+        fresh = [each.control for each in heard if each.at > since]
         gateways = [each for each in fresh if each.role is OwnRole.GATEWAY]
         for each in gateways:
             if each.answers:
-                return f"our gateway {each.address} answers: the fault lies beyond it"
+                return f"beyond our gateway {each.address}, which answers"
         for each in gateways:
             if each.answers is False:
                 why = REASONS[each.reason].text
-                return (
-                    f"our gateway {each.address} does not answer either ({why}): "
-                    "the fault lies between us and it"
-                )
+                return f"on our own link: gateway {each.address} does not answer ({why})"
         for each in fresh:
             if each.answers and not _is_here(each.address):
-                return f"our resolver {each.address} answers: our own link works"
+                return f"not on our own link: resolver {each.address} answers"
         return ""
 
 
 def nameless_text(own: Iterable[OwnControl]) -> str:
     """That no name can be looked up, and by whom not."""
     servers = ", ".join(each.address for each in own if each.role is OwnRole.RESOLVER)
-    return f"no resolver of ours answers ({servers}): names cannot be looked up"
+    return f"no name can be looked up: our resolver does not answer ({servers})"
 
 
 def _answers(role: OwnRole, seen: Observation) -> bool:

@@ -259,7 +259,7 @@ class Guard:
         else:
             row.why = f"{self._counted()}, in {row.asns} networks"
         if row.nameless and row.health is not Vantage.FAULT:
-            row.why += f"; {nameless_text(row.own)}"
+            row.why = f"{nameless_text(row.own)}; {row.why}"
 
     def _with_own(self, text: str) -> str:
         """What the far controls tell, and where our own side says that the fault lies."""

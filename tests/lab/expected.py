@@ -263,7 +263,7 @@ _ALL = (
         "our resolver dead",
         [("dns", "stop", "resolver")],
         [
-            why_of_vantage("no resolver of ours answers"),
+            why_of_vantage("no name can be looked up"),
             hosts(("www",), "UNKNOWN", within_s=LATER_S),
             hosts(("h82", "ns1", "far"), "UP"),
             nothing_for(30),
@@ -283,7 +283,7 @@ _ALL = (
         [("cut", "desk-isp")],
         [
             vantage("FAULT", within_s=60.0),
-            why_of_vantage("does not answer either"),
+            why_of_vantage("on our own link"),
             hosts((*INSIDE, *OUTSIDE), "UNKNOWN"),
             phase("UNKNOWN"),
             nothing_for(60),
@@ -305,7 +305,7 @@ _ALL = (
         [("cut", "isp-t1"), ("cut", "isp-t2")],
         [
             vantage("FAULT", within_s=60.0),
-            why_of_vantage("answers: the fault lies beyond it"),
+            why_of_vantage("beyond our gateway"),
             hosts((*INSIDE, *OUTSIDE), "UNKNOWN"),
             phase("UNKNOWN"),
         ],

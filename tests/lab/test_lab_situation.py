@@ -47,7 +47,7 @@ def test_our_own_line_is_told_from_theirs(lab, desk):
     desk.mark()
     lab("fault", "cut", "desk-isp")
     until(desk, lambda d: d.vantage() == "FAULT")
-    until(desk, lambda d: "does not answer either" in d.rows["vantage:local"].why)
+    until(desk, lambda d: "on our own link" in d.rows["vantage:local"].why)
     assert set(desk.states().values()) == {"UNKNOWN"}
     assert desk.phase() == "UNKNOWN"
     lab("heal")
