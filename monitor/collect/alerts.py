@@ -31,8 +31,8 @@ from monitor.watchlist.model import Alert, Quiet, Watchlist
 # When some of many are well again, the others are given this long to be told of with them.
 TOGETHER_OVER: Final = 300 * SECOND
 
-# Whether a person knows of it, or announced it: it is not told then.
-Hushed = Callable[[str, Micros], bool]
+# Whether a person knows of a subject, or announced it or its network: it is not told then.
+Hushed = Callable[[str, str], bool]
 
 
 class Trouble(msgspec.Struct, omit_defaults=True):
@@ -132,6 +132,11 @@ class Alerts:
         self.changed |= any(each.rule not in self.rules for each in kept.incidents)
         kept.incidents = [each for each in kept.incidents if each.rule in self.rules]
         kept.waiting = {name: kept.waiting.get(name, {}) for name in self.rules}
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything may have to be told."""
+        return bool(self.decided.incidents or any(self.decided.waiting.values()))
 
     @property
     def trusted(self) -> bool:
@@ -276,7 +281,7 @@ class Alerts:
 
     def step(self, now: Micros) -> list[Telling]:
         """What is to be told at ``now``; each is given once."""
-        if not self.rules or not (self.decided.incidents or any(self.decided.waiting.values())):
+        if not self.busy:
             return []
         tellings: list[Telling] = []
         for rule in self.rules.values():
@@ -298,11 +303,7 @@ class Alerts:
         waiting = self.decided.waiting[rule.id]
         after = _micros(rule.after_s)
         for key, trouble in list(waiting.items()):
-            if (
-                trouble.held
-                or trouble.since + after > now
-                or self._hushed(trouble.subject, now)
-            ):
+            if trouble.held or trouble.since + after > now or self._is_hushed(trouble):
                 continue
             if not self._may_tell(trouble.cause):
                 continue
@@ -311,6 +312,9 @@ class Alerts:
             incident = self._incident(rule, trouble.cause, now)
             incident.troubles[key] = trouble
             incident.due = incident.due or now + _micros(rule.together_s)
+
+    def _is_hushed(self, trouble: Trouble) -> bool:
+        return self._hushed(trouble.subject, trouble.cause)
 
     def _incident(self, rule: Alert, cause: str, now: Micros) -> Incident:
         for incident in self.decided.incidents:
@@ -330,7 +334,7 @@ class Alerts:
                 for each in incident.troubles.values()
                 if each.rank > each.told and not (each.ended or each.held)
             ]
-            fresh = [each for each in fresh if not self._hushed(each.subject, now)]
+            fresh = [each for each in fresh if not self._is_hushed(each)]
             if fresh:
                 said = Said.MORE if incident.told else Said.BEGUN
                 for each in fresh:
@@ -346,7 +350,7 @@ class Alerts:
             incident.over = 0
             self.changed = True
         elif rule.reminder_s and now - incident.told_at >= _micros(rule.reminder_s):
-            awake = [e for e in still if not (e.held or self._hushed(e.subject, now))]
+            awake = [e for e in still if not (e.held or self._is_hushed(e))]
             if awake:
                 yield self._telling(rule, Said.REMINDER, incident, now)
 

@@ -21,10 +21,11 @@ from monitor.cache.schema import side_files
 from monitor.cache.writer import Writer
 from monitor.collect.collector import Collector, Tempo
 from monitor.collect.drillworld import DrillOrigins, DrillRoutes
+from monitor.collect.hush import Hush
 from monitor.collect.sender import AppriseSender, Rehearsal
 from monitor.collect.service import AlreadyCollecting
 from monitor.collect.sink import Sink
-from monitor.collect.telling import Teller
+from monitor.collect.telling import Teller, TellerOf
 from monitor.records import HOUR, SECOND, Micros, Verdict
 from monitor.simulation.debrief import debrief, render
 from monitor.simulation.drills import Drill, load_drill
@@ -59,7 +60,11 @@ def serve(
         writer = Writer(cache)
         try:
             start = max(drill.script.start, begin - WARM_UP)
-            run(lambda clock: _play(drill, clock, writer, speed, begin, notify=notify), start)
+
+            def tells(clock: SimClock) -> TellerOf:
+                return lambda put: teller(drill, clock, put, notify, Hush(cache))
+
+            run(lambda clock: _play(drill, clock, writer, speed, begin, tells=tells), start)
         finally:
             writer.close()
     finally:
@@ -73,7 +78,7 @@ async def _play(
     speed: float,
     begin: Micros,
     *,
-    notify: Watchlist | None,
+    tells: Callable[[SimClock], TellerOf],
 ) -> None:
     world = drill.world()
     collector = Collector(
@@ -86,7 +91,7 @@ async def _play(
         tempo=Tempo().at(speed),
         routes=lambda found: DrillRoutes(world, found.networks, clock, drill.script.end),
         origins=lambda _: DrillOrigins(world, clock),
-        tells=lambda put: teller(drill, clock, put, notify),
+        tells=tells(clock),
     )
     collector.name_drill(drill.script.name, drill.script.end)
     loop = asyncio.get_running_loop()
@@ -113,7 +118,11 @@ async def _play(
 
 
 def teller(
-    drill: Drill, clock: SimClock, put: Callable[[Verdict], None], notify: Watchlist | None
+    drill: Drill,
+    clock: SimClock,
+    put: Callable[[Verdict], None],
+    notify: Watchlist | None,
+    hush: Hush,
 ) -> Teller:
     """Who tells people in a drill: in earnest only by the rules of ``notify``."""
     return Teller(
@@ -122,6 +131,7 @@ def teller(
         put,
         {},
         Rehearsal() if notify is None else AppriseSender(),
+        hush=hush,
         drill=drill.script.name,
         rings=notify is not None,
     )

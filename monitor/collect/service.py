@@ -16,6 +16,7 @@ from monitor.cache.upkeep import Retention
 from monitor.clock import Clock, RealClock
 from monitor.collect.collector import Collector
 from monitor.collect.hosting import OriginSource
+from monitor.collect.hush import Hush
 from monitor.collect.names import NameSource
 from monitor.collect.own import OwnPlaces
 from monitor.collect.routes import RouteSource
@@ -80,7 +81,9 @@ def serve(
                 names=lambda found: names_for(found, clock),
                 witness=lambda found: witness_for(found, clock),
                 own=OwnPlaces().checks,
-                tells=lambda put: Teller(watchlist, clock, put, rows, AppriseSender()),
+                tells=lambda put: Teller(
+                    watchlist, clock, put, rows, AppriseSender(), hush=Hush(cache)
+                ),
             )
             asyncio.run(_until_told(collector))
         finally:

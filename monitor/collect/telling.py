@@ -14,8 +14,9 @@ from typing import Final
 import msgspec
 
 from monitor.clock import Clock
-from monitor.collect.alerts import Alerts, Decided, Hushed, Said, Telling
+from monitor.collect.alerts import Alerts, Decided, Said, Telling
 from monitor.collect.alertwords import body, marked, title
+from monitor.collect.hush import Hush
 from monitor.collect.outbox import DELIVERIES, GOOD, Delivery, Message, Outbox, Posted
 from monitor.collect.sender import Sender
 from monitor.records import AlertsRow, Event, EventKind, Ring, Row, Verdict
@@ -40,12 +41,6 @@ class Kept(msgspec.Struct, omit_defaults=True):
 _KEPT: Final = msgspec.msgpack.Decoder(Kept)
 
 
-def nobody_hushes(subject: str, at: int) -> bool:
-    """Nothing is acknowledged, and nowhere is maintenance."""
-    del subject, at
-    return False
-
-
 class Teller:
     """Hears what is judged, decides, keeps, and sends; owns the tasks that send."""
 
@@ -57,22 +52,24 @@ class Teller:
         rows: Mapping[str, Row],
         sender: Sender,
         *,
-        hushed: Hushed = nobody_hushes,
+        hush: Hush | None = None,
         drill: str = "",
         rings: bool = True,
     ) -> None:
         """``put`` takes what is to be remembered, ``rows`` are those of an earlier run;
-        ``drill`` marks every message as synthetic; without ``rings`` no desk is rung.
+        ``hush`` knows what is acknowledged; ``drill`` marks every message as synthetic;
+        without ``rings`` no desk is rung.
         """
         old = rows.get("alerts")
         self._row = old if isinstance(old, AlertsRow) else AlertsRow()
-        self._kept = _restored(self._row)
+        self._kept = restored(self._row)
         self._clock = clock
         self._put = put
         self._sender = sender
         self._drill = drill
         self._rings = rings
-        self._alerts = Alerts(watchlist, self._kept.decided, hushed)
+        self._alerts = Alerts(watchlist, self._kept.decided, self._hushed)
+        self._hush = hush
         self._outbox = Outbox(self._kept.posted)
         self._targets = {target.id: target for target in watchlist.targets}
         self._sending: dict[asyncio.Task[None], Message] = {}
@@ -91,8 +88,13 @@ class Teller:
         """Take in what was judged, before it is written."""
         self._alerts.hear(verdict.rows.values(), self._clock.wall())
 
-    def step(self) -> None:
+    def _hushed(self, subject: str, cause: str) -> bool:
+        return self._hush is not None and self._hush.hushes(subject, cause)
+
+    async def step(self) -> None:
         """Decide what is to be told now, and send what is due."""
+        if self._hush is not None and self._alerts.busy:
+            await self._hush.refresh(self._clock.wall())
         now = self._clock.wall()
         for telling in self._alerts.step(now):
             self._write(telling)
@@ -114,6 +116,8 @@ class Teller:
 
     async def close(self) -> None:
         """Give what is on its way a moment; what is not delivered then waits in the cache."""
+        if self._hush is not None:
+            self._hush.close()
         going = dict(self._sending)
         if not going:
             return
@@ -207,7 +211,8 @@ class Teller:
         self._keep([event])
 
 
-def _restored(row: AlertsRow) -> Kept:
+def restored(row: AlertsRow) -> Kept:
+    """What a row keeps; nothing where it cannot be read."""
     try:
         return _KEPT.decode(row.kept) if row.kept else Kept()
     except msgspec.DecodeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import msgspec
 import pytest
 
 from monitor.cache.reader import Reader
+from monitor.cache.says import Says
 from monitor.cache.writer import Writer
 from monitor.clock import RealClock
+from monitor.collect.hush import Hush
 from monitor.collect.outbox import Delivery
 from monitor.collect.sender import Rehearsal
 from monitor.collect.telling import Teller
+from monitor.entries import Ack
 from monitor.records import (
     MINUTE,
     SECOND,
@@ -190,7 +194,7 @@ class Life:
             row = HostRow("a", "a", state=state, since=since)
             teller.hear(Verdict(rows={"vantage:local": HEALTHY, "host:a": row}))
             for _ in range(seconds):
-                teller.step()
+                await teller.step()
                 batch = teller.unwritten()
                 writer.commit([], held.events, held.rows, clock.wall())
                 teller.written(batch)
@@ -254,9 +258,9 @@ async def test_closing_waits_a_moment_and_then_leaves_the_rest_for_later(tmp_pat
         Hanging(),
     )
     teller.hear(Verdict(rows={"v": HEALTHY, "h": HostRow("a", "a", state=State.DOWN, since=1)}))
-    teller.step()
+    await teller.step()
     teller.written(teller.unwritten())
-    teller.step()
+    await teller.step()
     await began.wait()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("monitor.collect.telling.LEAVE_S", 0.0)
@@ -264,3 +268,28 @@ async def test_closing_waits_a_moment_and_then_leaves_the_rest_for_later(tmp_pat
     row = taken.rows["alerts"]
     assert isinstance(row, AlertsRow)
     assert row.waiting == 1
+
+
+def test_what_a_person_has_acknowledged_is_not_told(tmp_path: Path):
+    """Through the cache, as a desk would say it."""
+    path = tmp_path / "cache.db"
+    writer = Writer(path)
+    since = START - MINUTE
+    down = [HostRow(name, name, state=State.DOWN, since=since) for name in ("a", "b")]
+    with closing(Says(path)) as says:
+        says.say(START, "duty", "host:a", Ack(state="DOWN"))
+
+    async def main(clock: SimClock) -> list[str]:
+        post = Post(clock)
+        teller = Teller(RULES, clock, lambda _: None, {}, post, hush=Hush(path))
+        teller.hear(Verdict(rows={"vantage:local": HEALTHY, "a": down[0], "b": down[1]}))
+        for _ in range(30):
+            await teller.step()
+            teller.written(teller.unwritten())
+            await clock.sleep(1.0)
+        await teller.close()
+        return [title for _, title, _ in post.got]
+
+    (only,) = run(main, START + SECOND).result
+    writer.close()
+    assert only.startswith("✖ b DOWN")
