@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from monitor.probes.flows import Answer, Shot
 from monitor.probes.hops import Trail
+from monitor.probes.path import KnownPath
+from monitor.probes.turns import Turns
 from monitor.records import Outcome, Reason
 
 
@@ -87,3 +89,22 @@ def test_every_trail_has_hops_and_an_ending(given_answers, in_time):
     ending = made.ending(in_time=in_time)
     assert (ending.outcome is Outcome.OK) == (made.reached is not None)
     assert (ending.reason is Reason.NONE) == (ending.outcome is Outcome.OK)
+
+
+def round_of(known, **answers):
+    """The addresses that ``known`` shows after a round in which these TTLs answered."""
+    made = Trail()
+    for ttl, name in answers.items():
+        shot = Shot(int(ttl[1:]))
+        shot.answer = Answer(name, 1.0, final=name == "t")
+        made.add(shot, "icmp")
+    return [hop.address for hop in known.learn(made, Turns())]
+
+
+def test_hops_of_two_ways_are_never_shown_together():
+    known = KnownPath("h/trace", "v4")
+    assert round_of(known, _1="a", _2="b", _3="c", _4="t") == ["a", "b", "c", "t"]
+    assert round_of(known, _4="t") == ["a", "b", "c", "t"]
+    # Only the third was asked, and it is another: what else is of the new way is not known.
+    assert round_of(known, _3="x", _4="t") == ["", "", "x", "t"]
+    assert round_of(known, _2="y", _4="t") == ["", "y", "x", "t"]
