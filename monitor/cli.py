@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import desk, drill, memory, path, why
+from monitor.commands import desk, drill, events, memory, metrics, notify, path, why
 from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def parser() -> argparse.ArgumentParser:
     taken = add("import", help="make a new cache (--cache) of an export")
     _shared(taken)
     memory.add_import(taken)
+    told = add("events", help="print the event log, line by line, and go on with --follow")
+    _shared(told)
+    events.add(told)
+    notified = add(
+        "notify", help="say what waits to be told to people, or --test whom it reaches"
+    )
+    _shared(notified)
+    notify.add(notified)
+    scraped = add("metrics", help="serve the cache as Prometheus metrics")
+    _shared(scraped)
+    metrics.add(scraped)
     validate = add("validate", help="check a watchlist file and sum it up")
     validate.add_argument("file", help="a watchlist file, or the name of a bundled one")
     init = add("init", help="write a commented watchlist to start from")
@@ -202,6 +213,9 @@ _COMMANDS = {
     "cache": memory.run_cache,
     "export": memory.run_export,
     "import": memory.run_import,
+    "events": events.run,
+    "notify": notify.run,
+    "metrics": metrics.run,
     "validate": _validate,
     "init": _init,
     "doctor": _doctor,
