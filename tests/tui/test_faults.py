@@ -45,34 +45,46 @@ FAULTS = (
 )
 
 
+def put(made, cache):
+    """In the cache's place at once: the desk goes on looking while a test goes on."""
+    if cache.exists():
+        cache.rename(made.with_name(f"before-{made.name}"))
+    for beside in schema.side_files(cache):
+        beside.unlink(missing_ok=True)
+    if made.exists():
+        made.rename(cache)
+
+
 async def test_each_fault_of_the_cache_is_said_and_what_was_known_stays(
     desk, look, writer, cache, tmp_path
 ):
     writer.close()
     async with look(desk, (160, 36)) as screen:
         for number, (break_it, sentence) in enumerate(FAULTS):
-            cache.rename(tmp_path / f"before-{number}")
-            for beside in schema.side_files(cache):
-                beside.unlink(missing_ok=True)
-            break_it(cache)
+            made = tmp_path / f"broken-{number}"
+            break_it(made)
+            put(made, cache)
             await screen.settle()
             said = next(line for line in screen.lines if "shown from memory" in line)
             assert sentence in said, said
             assert "ns1.kptc.kp" in screen.text
-        desk_situation.write(cache).close()
+        made = tmp_path / "whole"
+        desk_situation.write(made).close()
+        put(made, cache)
         await screen.settle()
         assert "shown from memory" not in screen.text
         assert "LOST" in screen.text
 
 
-async def test_a_locked_cache_is_said_while_it_is_locked(desk, look, writer, cache):
+async def test_a_locked_cache_is_said_while_it_is_locked(desk, look, writer, cache, tmp_path):
     writer.close()
+    made = tmp_path / "locked"
+    desk_situation.write(made).close()
     async with look(desk, (160, 36)) as screen:
-        desk.source._reader.close()
-        desk.source._reader = None
-        with closing(sqlite3.connect(cache)) as other:
+        with closing(sqlite3.connect(made)) as other:
             other.execute("PRAGMA locking_mode=EXCLUSIVE")
             other.execute("BEGIN EXCLUSIVE")
+            put(made, cache)
             await screen.settle()
             assert "is locked by another process" in screen.text
         await screen.settle()
