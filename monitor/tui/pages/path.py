@@ -230,7 +230,8 @@ def _hop(hop: Hop, network: NetworkRow | None, width: int, address: int, marks: 
     """TTL, address, AS and name, RTT in ms, loss; numbers keep their place."""
     number = f"{hop.ttl:>3} "
     if not hop.address:
-        return line((number, "dim"), ("no answer", "dim"), key=f"hop:{hop.ttl}")
+        said = "no answer" if hop.sent else "not asked"
+        return line((number, "dim"), (said, "dim"), key=f"hop:{hop.ttl}")
     loss = 1 - hop.received / hop.sent if hop.sent else None
     if hop.window is not None and hop.window.loss is not None:
         loss = hop.window.loss
