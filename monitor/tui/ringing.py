@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from monitor.tui.app import Desk
 
 _TITLE: Final = "watchdesk"
-_BELL: Final = "\a"
+BELL: Final = "\a"
 
 
 class Ringing:
@@ -36,7 +36,7 @@ class Ringing:
 
     def _ring(self, rings: list[Ring]) -> None:
         if any(ring.bell for ring in rings):
-            write(self._desk, _BELL)
+            write(self._desk, BELL)
         for ring in rings:
             if ring.desktop:
                 write(self._desk, notice(ring.text, os.environ))
