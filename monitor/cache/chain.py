@@ -29,6 +29,7 @@ COLUMNS: Final = {
     ),
     ENTRIES: "id, at, who, kind, subject, event, refers, body",
 }
+FIRST: Final = -(1 << 63)
 _PAGE: Final = 1_000
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
@@ -113,7 +114,7 @@ def begin(db: sqlite3.Connection) -> None:
         relink(db, chain, "made by an earlier version, which kept no chain")
 
 
-def relink(db: sqlite3.Connection, chain: str, why: str, since: int = 1) -> int:
+def relink(db: sqlite3.Connection, chain: str, why: str, since: int = FIRST) -> int:
     """Chain every row from ``since`` on anew, under a seal that says so; in a transaction.
 
     Returns how many rows that were.
@@ -237,7 +238,7 @@ def _with_tail(db: sqlite3.Connection, chain: str, found: Chain) -> Chain:
     )
 
 
-def _rows(db: sqlite3.Connection, chain: str, since: int = 1) -> Iterator[tuple[Any, ...]]:
+def _rows(db: sqlite3.Connection, chain: str, since: int = FIRST) -> Iterator[tuple[Any, ...]]:
     query = (
         f"SELECT {COLUMNS[chain]}, link FROM {chain} WHERE id >= ? ORDER BY id LIMIT {_PAGE}"  # noqa: S608 - our own names
     )

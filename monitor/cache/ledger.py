@@ -96,6 +96,10 @@ class Book(msgspec.Struct, frozen=True):
             if one.ended is None and isinstance(one.latest.body, Statement | Inference)
         ]
 
+    def of(self, number: int) -> Said | None:
+        """What the entry of this id was the first of."""
+        return next((one for one in self.said if one.first.id == number), None)
+
     def running_out(self, until: Micros) -> list[Entry]:
         """Acknowledgements in force that expire before ``until``, the next first."""
         found = [

@@ -131,7 +131,7 @@ def _mend(new: sqlite3.Connection) -> None:
     for name in (chain.EVENTS, chain.ENTRIES):
         found = chain.verify(new, name)
         if found.broken or not found.seals:
-            since = found.broken.id if found.broken else 1
+            since = found.broken.id if found.broken else chain.FIRST
             chain.relink(new, name, "they come from a cache that was found damaged", since)
 
 

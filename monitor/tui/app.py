@@ -33,6 +33,7 @@ from monitor.tui.screens.board import BoardScreen
 from monitor.tui.screens.help import HelpScreen
 from monitor.tui.screens.moment import MomentScreen
 from monitor.tui.screens.opening import screen_for
+from monitor.tui.shift import Shift
 from monitor.tui.source import Source
 from monitor.tui.style import VARIABLES, Palette
 from monitor.tui.tending import Tend, Tending
@@ -88,6 +89,7 @@ class Desk(App[None], inherit_bindings=False):
         at: Micros | None = None,
         read_only: bool = False,
         tend: Tend | None = None,
+        who: str = "",
     ) -> None:
         super().__init__()
         # What is shown: the live board, or that of another moment.
@@ -96,7 +98,9 @@ class Desk(App[None], inherit_bindings=False):
         if self.travel.then is not None:
             self.board = self.travel.then.board()
         self.span = DEFAULT_SPAN
-        self.source = Source(cache, refuses="this desk only reads" if read_only else "")
+        self.shift = Shift(self)
+        refuses = "this desk only reads" if read_only else ""
+        self.source = Source(cache, who=who, refuses=refuses)
         self.config_dir = config_dir
         self.banner = banner
         self.tending = Tending(self, tend)
@@ -217,6 +221,10 @@ class Desk(App[None], inherit_bindings=False):
     def on_unmount(self) -> None:
         self.source.close()
 
+    async def action_quit(self) -> None:
+        await self.shift.leave()
+        self.exit()
+
     def action_hint(self) -> None:
         self.say(f"q leaves the desk; {self.quit_says}")
 
@@ -233,6 +241,7 @@ class Desk(App[None], inherit_bindings=False):
         """Take in what is new, and paint unless the terminal does not keep up."""
         async with self._polling:
             changed, problem = await self._take()
+            changed |= await self.shift.read()
         self.ringing.hear(self.live)
         if problem != self.live.problem:
             self.live.problem = problem
@@ -363,6 +372,7 @@ def run_desk(
     at: Micros | None = None,
     read_only: bool = False,
     tend: Tend | None = None,
+    who: str = "",
 ) -> int:
     """Run the desk until it is left; returns a process exit code.
 
@@ -371,8 +381,8 @@ def run_desk(
     ``pause``, ``speed`` (simulated seconds in a second) and ``jump`` to a drill; with ``at``
     the desk opens as of that moment, and needs no collector.  A ``read_only`` desk asks
     nothing of anybody.  ``tend`` is called every second, in a thread, and looks after the
-    collector.  0 after ``q``, 2 without a terminal, 128 plus the signal's number after SIGHUP
-    or SIGTERM.
+    collector; ``who`` is at the desk ('': the machine's user).  0 after ``q``, 2 without a
+    terminal, 128 plus the signal's number after SIGHUP or SIGTERM.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         sys.stderr.write("watchdesk: the desk needs a terminal on its input and output\n")
@@ -389,6 +399,7 @@ def run_desk(
         at=at,
         read_only=read_only,
         tend=tend,
+        who=who,
     )
     desk.run()
     return desk.return_code or 0

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Final, Protocol, TypeVar
 
+from monitor.cache.ledger import Book, Planned, lineage
 from monitor.cache.reader import Changes, Cursor
+from monitor.entries import Entry, Seen
 from monitor.records import (
     MINUTE,
     SECOND,
@@ -63,6 +65,8 @@ class Board:
         self.bad = 0
         self.unread_hosts: set[str] = set()
         self.seen_event = 0
+        # What people have said, as far as it was read.
+        self.book = Book(0)
         self._begun = False
         self._voices: dict[str, str] = {}
         self._voices_at = -1
@@ -73,7 +77,7 @@ class Board:
             self._forget()
         self.cursor = changes.cursor
         self.bad += changes.bad
-        if not changes.rows and not changes.events:
+        if not changes.rows and not changes.events and not changes.entries:
             return False
         for row in changes.rows:
             self._take(row)
@@ -96,6 +100,7 @@ class Board:
         self.events.clear()
         self.unread_hosts.clear()
         self.seen_event = 0
+        self.book = Book(0)
         self._begun = False
         self.order += 1
 
@@ -160,7 +165,8 @@ class Board:
         self.hosts[row.id] = row
         if old is None or _place(old) != _place(row):
             self.order += 1
-        if self._begun and old is not None and old.state != row.state:
+        turned = old is not None and old.state != row.state
+        if self._begun and turned and not self.maintained(f"host:{row.id}"):
             self.unread_hosts.add(row.id)
 
     def _remember(self, events: list[Event]) -> None:
@@ -171,10 +177,43 @@ class Board:
     def mark_events_seen(self) -> None:
         self.seen_event = max((event.id for event in self.events), default=self.seen_event)
 
+    def lineage(self, subject: str) -> tuple[str, ...]:
+        """A subject and what it belongs to."""
+        kind, _, name = subject.partition(":")
+        host = self.hosts.get(name.partition("/")[0]) if kind in ("host", "check") else None
+        return lineage(subject, (host.network or host.affiliation) if host else "")
+
+    def acked(self, subject: str) -> Entry | None:
+        """The acknowledgement in force."""
+        return self.book.acked(self.lineage(subject)) if self.book.acks else None
+
+    def maintained(self, subject: str) -> Planned | None:
+        """The maintenance under way."""
+        return self.book.maintained(self.lineage(subject)) if self.book.planned else None
+
+    def take_up(self, who: str) -> int:
+        """Go on where somebody has left off: what changed since is unread; how much that is."""
+        mark = self.book.marks.get(who)
+        if mark is None or not isinstance(mark.body, Seen):
+            return 0
+        self.seen_event = mark.body.newest
+        for row in self.hosts.values():
+            if row.since > mark.at and not self.maintained(f"host:{row.id}"):
+                self.unread_hosts.add(row.id)
+        return self.unread_events(soft=False)
+
+    def mark_all_seen(self) -> None:
+        """Nothing is unread any more."""
+        self.mark_events_seen()
+        self.unread_hosts.clear()
+
     def unread_events(self, *, soft: bool) -> int:
         """How many events came since they were last looked at."""
         first = bisect.bisect_right(self.events, self.seen_event, key=attrgetter("id"))
-        return sum(soft or not is_soft(event) for event in self.events[first:])
+        return sum(
+            (soft or not is_soft(event)) and not self.maintained(event.subject)
+            for event in self.events[first:]
+        )
 
     def vantage(self) -> VantageRow | None:
         """Our own vantage: the one every observation here was made from."""

@@ -28,6 +28,17 @@ BOARD: Final = [
     Binding("4", "panel('events')", "events panel", id="panel-events", show=False),
 ]
 
+DESK: Final = [
+    Binding("a", "ack", "ack", id="ack"),
+    Binding("n", "note", "note", id="note"),
+    Binding("m", "maintenance", "maintenance", id="maintenance"),
+    Binding("c", "claim", "claim: what somebody said", id="claim", show=False),
+    Binding("i", "infer", "infer: what you conclude", id="infer", show=False),
+    Binding("l", "timeline", "timeline", id="timeline"),
+    Binding("v", "seen", "all of this is seen", id="seen", show=False),
+    Binding("X", "withdraw", "end, withdraw an entry", id="withdraw", show=False),
+]
+
 TIME: Final = [
     Binding("left_square_bracket", "step(-1)", "event before", id="time-back"),
     Binding("right_square_bracket", "step(1)", "next event", id="time-forth", show=False),
@@ -81,6 +92,7 @@ SECTIONS: Final = (
     ("Move", MOVE),
     ("Board", BOARD),
     ("Everywhere", EVERYWHERE),
+    ("What you know, were told and conclude", DESK),
     ("In time", TIME),
     ("History of a host, a check, a network, a path", HISTORY),
     ("On the path of a host", TRACES),
@@ -99,6 +111,9 @@ FOOTER: Final = (
     "path",
     "why",
     "explain",
+    "ack",
+    "note",
+    "timeline",
     "filter",
     "group",
     "sort",
@@ -106,6 +121,7 @@ FOOTER: Final = (
     "time-back",
     "zoom-out",
     "soft",
+    "maintenance",
     "theme",
     "commands",
     "help",

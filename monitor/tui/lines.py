@@ -61,6 +61,18 @@ class HopTarget(msgspec.Struct, frozen=True):
     hop: Hop
 
 
+class EntryTarget(msgspec.Struct, frozen=True):
+    """What somebody said: the id of the entry that was the first of it."""
+
+    id: int
+
+
+class TimelineTarget(msgspec.Struct, frozen=True):
+    """What was observed, claimed and inferred of a network, in one order."""
+
+    id: str
+
+
 # What enter, w, x and p open.
 Target = (
     HostTarget
@@ -72,6 +84,8 @@ Target = (
     | ExplanationsTarget
     | PathTarget
     | HopTarget
+    | EntryTarget
+    | TimelineTarget
 )
 
 

@@ -46,6 +46,11 @@ class Source:
         self._late: Future[object] | None = None
         self._closed = False
 
+    @property
+    def refuses(self) -> str:
+        """Why this desk writes nothing; '' for one that may."""
+        return self._refuses
+
     async def changes(self, cursor: Cursor) -> Changes:
         return await self._ask(lambda reader: reader.changes(cursor))
 

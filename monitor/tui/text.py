@@ -39,6 +39,11 @@ class Marks(msgspec.Struct, frozen=True):
     more: str = "…"
     levels: str = "▁▂▃▄▅▆▇█"
     beats: str = "▁▂▃▃▅✖▅⊘·"
+    claimed: str = "“"
+    inferred: str = "∴"
+    noted: str = "✎"
+    acked: str = "⚑"
+    upkeep: str = "⚒"
     ascii: bool = False
 
 
@@ -74,6 +79,11 @@ ASCII: Final = Marks(
     more="~",
     levels="_.,-=+*#",
     beats="..==xx//?",
+    claimed='"',
+    inferred=":",
+    noted="n",
+    acked="!",
+    upkeep="m",
     ascii=True,
 )
 # Which letter of HostRow.beats is drawn with which sign of Marks.beats.

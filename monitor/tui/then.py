@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from rich.cells import cell_len
 
+from monitor.cache.ledger import Book
 from monitor.cache.reader import Changes, Cursor, Reader
 from monitor.records import DAY, HOUR, MINUTE, SECOND, Event, Micros, Row
 from monitor.tui.board import Board
@@ -37,11 +38,13 @@ class Then(msgspec.Struct):
     rows: list[Row] = []
     events: list[Event] = []
     blind: str = ""
+    book: Book = Book(0)
 
     def board(self) -> Board:
         """A board that nothing live ever enters."""
         board = Board()
         board.apply(Changes(self.rows, self.events, Cursor(), more=False))
+        board.book = self.book
         return board
 
 
@@ -55,7 +58,7 @@ def read_then(reader: Reader, at: Micros) -> Then:
         blind = "this cache holds nothing"
     elif at < begins:
         blind = f"this cache begins at {stamp(begins)}"
-    return Then(at, rows, events, blind)
+    return Then(at, rows, events, blind, reader.book(at))
 
 
 def as_of_lines(then: Then | None, width: int) -> list[Line]:

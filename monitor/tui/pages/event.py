@@ -18,6 +18,7 @@ from monitor.tui.lines import (
     line,
     wrap,
 )
+from monitor.tui.pages.ledger import cause_lines, said_lines
 from monitor.tui.text import (
     Look,
     Marks,
@@ -123,6 +124,8 @@ def event_page(event: Event, board: Board, look: Look) -> list[Line]:
         lines.append(
             field("span", (f"{stamp(event.since)} {marks.arrow} {until}{span}", "text"))
         )
+    lines += cause_lines(board, (), look, event.id)
+    lines += said_lines(board, (), look, event.id)
     count = len(event.evidence)
     lines += [Line(), heading(" Evidence", f"{count} observations, kept with the event")]
     if not count:

@@ -9,6 +9,7 @@ from monitor.tui.board import Board
 from monitor.tui.history import History, main_check
 from monitor.tui.lines import CheckTarget, Line, Span, field, heading, line
 from monitor.tui.pages.event import event_line
+from monitor.tui.pages.ledger import said_lines
 from monitor.tui.pages.plot import history_lines
 from monitor.tui.text import (
     BEAT_LETTERS,
@@ -94,6 +95,7 @@ def host_page(
     if not row.checks:
         lines.append(line((" none: this host is never asked", "dim")))
     lines += _past(row, board, history, look)
+    lines += said_lines(board, board.lineage(f"host:{row.id}"), look)
     lines += [Line(), heading(" Events", "newest first")]
     lines += [event_line(event, board, width, marks) for event in events]
     if not events:

@@ -13,6 +13,7 @@ from monitor.tui.lines import HostTarget, Line, field, heading, line, wrap
 from monitor.tui.pages.band import phase_band
 from monitor.tui.pages.event import event_line
 from monitor.tui.pages.host import beats_spans
+from monitor.tui.pages.ledger import said_lines
 from monitor.tui.pages.routechart import route_chart
 from monitor.tui.pages.routes import network_lines, routes_of
 from monitor.tui.pages.why import explanation_lines
@@ -59,12 +60,12 @@ def network_page(
     lines.append(field("time there", (zone_clock(row.timezone, now) or row.timezone, "text")))
     lines += network_lines(row, board, look)
     lines += _witness_lines(row, board, look)
-    if row.explanations or row.fate:
+    if row.explanations or row.fate or board.book.causes((f"network:{row.id}",)):
         lines += [
             Line(),
             heading(" Explanations", "ranked, never decided; x shows the evidence"),
         ]
-        lines += explanation_lines(row, look, most=4)
+        lines += explanation_lines(row, board, look, most=4)
     lines += phase_band(row, history, look)
     lines += route_chart(routes_of(row, board), history, look)
     inside, outside, near, far = _places(row, board)
@@ -78,7 +79,8 @@ def network_page(
             lines += [Line(), heading(title, str(len(hosts)))]
             lines += [_host_line(host, board.voice_of(host), look) for host in hosts]
     lines += _own_lines(board, width)
-    lines += [Line(), heading(" Events", "newest first")]
+    lines += said_lines(board, (f"network:{row.id}",), look)
+    lines += [Line(), heading(" Events", "newest first; l: with what was said")]
     lines += [event_line(event, board, width, marks) for event in events]
     if not events:
         lines.append(line((" none", "dim")))

@@ -153,12 +153,21 @@ def _vantage_lines(row: VantageRow, width: int) -> list[Line]:
 
 
 def network_line(
-    row: NetworkRow, vantage: VantageRow | None, width: int, marks: Marks, now: Micros
+    row: NetworkRow,
+    vantage: VantageRow | None,
+    width: int,
+    marks: Marks,
+    now: Micros,
+    *,
+    said: tuple[Span, ...] = (),
 ) -> Line:
-    """Phase, name, since when, how many inside answer, what was seen from where."""
+    """Phase, name, since when, how many inside answer, what was seen from where.
+
+    ``said`` is what people make of it: acknowledged, under maintenance.
+    """
     chip = _CHIPS.get(row.phase, state_of(row.phase).lower())
     word = fit(f" {mark_of(row.phase, marks)} {row.phase}", 12)
-    parts: list[tuple[Span, ...]] = [((word, chip), (f" {row.name}", "strong"))]
+    parts: list[tuple[Span, ...]] = [((word, chip), (f" {row.name}", "strong"), *said)]
     if row.since:
         parts.append((("since ", "dim"), (since(row.since, now), "text")))
         parts.append(((duration(now - row.since), "text"),))

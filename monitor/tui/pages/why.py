@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from monitor.records import Explanation, NetworkRow
 from monitor.report.why import Why, as_text
+from monitor.tui.board import Board
 from monitor.tui.lines import Line, heading, line, wrap
+from monitor.tui.pages.ledger import cause_lines
 from monitor.tui.text import Look
 
 
@@ -28,12 +30,14 @@ def why_page(found: Why | None, look: Look) -> list[Line]:
     return lines
 
 
-def explanation_lines(row: NetworkRow, look: Look, *, most: int = 0) -> list[Line]:
+def explanation_lines(
+    row: NetworkRow, board: Board, look: Look, *, most: int = 0
+) -> list[Line]:
     """Possible causes with their evidence, fewest inconsistencies first; none is decided.
 
     ``most`` bounds how many are shown, 0 shows all.
     """
-    lines = [line((" cause: ", "label"), ("undetermined", "strong"))]
+    lines = cause_lines(board, (f"network:{row.id}",), look)
     if row.fate:
         lines += [line((f" {text}", "text")) for text in wrap(row.fate, look.width - 2)]
     shown: Sequence[Explanation] = row.explanations[:most] if most else row.explanations
@@ -69,7 +73,7 @@ def _evidence(each: Explanation, look: Look) -> list[Line]:
     return lines
 
 
-def explanations_page(row: NetworkRow, look: Look) -> list[Line]:
+def explanations_page(row: NetworkRow, board: Board, look: Look) -> list[Line]:
     """Every explanation with all its evidence."""
     lines = [
         line((f" {row.name}", "strong"), ("  ranked by fewest inconsistencies", "dim")),
@@ -77,14 +81,14 @@ def explanations_page(row: NetworkRow, look: Look) -> list[Line]:
             (" + fits   - speaks against it   ? could not be looked at   = fits all", "dim"),
         ),
         Line(),
-        *explanation_lines(row, look),
+        *explanation_lines(row, board, look),
     ]
     if row.explanations:
         lines += [Line(), heading(" How to read this", "")]
         text = (
             "What speaks against an explanation sets it back; what fits it does not put it "
             "forward, for it may fit the others too. Nothing here is decided: the cause stays "
-            "undetermined until a person records a sourced claim."
+            "undetermined until a person records a sourced claim (c) or an inference (i)."
         )
         lines += [line((f" {more}", "text")) for more in wrap(text, look.width - 2)]
     return lines

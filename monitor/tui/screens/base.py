@@ -19,6 +19,7 @@ from monitor.tui.lines import (
     Target,
     WhyTarget,
 )
+from monitor.tui.screens.saying import Saying
 from monitor.tui.travel import Move
 from monitor.tui.widgets.keybar import KeyBar
 from monitor.tui.widgets.linelist import LineList
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from monitor.tui.app import Desk
 
 
-class DeskScreen(Screen[None], inherit_bindings=False):
+class DeskScreen(Saying, Screen[None], inherit_bindings=False):
     """Subclasses compose their panels and refresh them."""
 
-    BINDINGS = [*keymap.EVERYWHERE, *keymap.TIME, *keymap.DRILL]  # noqa: RUF012 - Textual's own annotation
+    BINDINGS = [*keymap.EVERYWHERE, *keymap.DESK, *keymap.TIME, *keymap.DRILL]  # noqa: RUF012 - Textual's own annotation
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - Textual's own annotation
 
     DEFAULT_CSS = """

@@ -74,6 +74,10 @@ class BoardScreen(DeskScreen):
                     return event.subject
         return super().about()
 
+    def event_here(self) -> int:
+        target = self.focused.target if isinstance(self.focused, EventsPanel) else None
+        return target.event.id if isinstance(target, EventTarget) else 0
+
     def on_line_list_moved(self, message: LineList.Moved) -> None:
         if isinstance(message.lines, HostsPanel):
             self.query_one(PathPanel).follow(message.lines.host)

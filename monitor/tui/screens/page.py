@@ -10,12 +10,14 @@ from textual.worker import Worker
 
 from monitor.cache.history import ended
 from monitor.cache.schema import CacheError
+from monitor.entries import Entry
 from monitor.records import Event, Micros, Observation, Row
 from monitor.report.why import UnknownSubject, Why
 from monitor.tui import keymap
 from monitor.tui.history import SPANS, Asked, History, due, heard_until, main_check
 from monitor.tui.lines import (
     CheckTarget,
+    EntryTarget,
     EventTarget,
     ExplanationsTarget,
     HostTarget,
@@ -23,17 +25,20 @@ from monitor.tui.lines import (
     NetworkTarget,
     ObservationTarget,
     Target,
+    TimelineTarget,
     WhyTarget,
     line,
 )
 from monitor.tui.pages.check import check_page
 from monitor.tui.pages.event import event_page
 from monitor.tui.pages.host import host_page
+from monitor.tui.pages.ledger import entry_page
 from monitor.tui.pages.network import network_page
 from monitor.tui.pages.observation import observation_page
 from monitor.tui.pages.plot import buckets_of
 from monitor.tui.pages.routechart import PREFIXES, chart_room
 from monitor.tui.pages.routes import routes_of
+from monitor.tui.pages.timeline import timeline_page
 from monitor.tui.pages.why import explanations_page, why_page
 from monitor.tui.screens.base import DeskScreen, subject_of
 from monitor.tui.text import Look
@@ -41,6 +46,7 @@ from monitor.tui.then import Then
 from monitor.tui.widgets.linelist import PageList
 
 EVENTS = 200
+LOGGED = 500
 OBSERVATIONS = 300
 
 
@@ -154,14 +160,29 @@ class PageScreen(DeskScreen):
 
     def about(self) -> str:
         match self.target:
-            case NetworkTarget(id) | ExplanationsTarget(id):
+            case NetworkTarget(id) | ExplanationsTarget(id) | TimelineTarget(id):
                 return f"network:{id}"
+            case EntryTarget():
+                entry = self.entry_here()
+                return entry.subject if entry is not None else ""
             case EventTarget(event):
                 return event.subject
             case WhyTarget(subject):
                 return subject
             case _:
                 return super().about()
+
+    def event_here(self) -> int:
+        entry = self.entry_here()
+        if isinstance(self.target, EventTarget):
+            return self.target.event.id
+        return entry.event if entry is not None else 0
+
+    def entry_here(self) -> Entry | None:
+        if not isinstance(self.target, EntryTarget):
+            return None
+        found = self.desk.board.book.of(self.target.id)
+        return found.latest if found is not None else None
 
     def action_why(self) -> None:
         if not isinstance(self.target, WhyTarget):
@@ -179,7 +200,7 @@ class PageScreen(DeskScreen):
                 return board.hosts.get(id)
             case CheckTarget(id):
                 return board.checks.get(id)
-            case NetworkTarget(id) | ExplanationsTarget(id):
+            case NetworkTarget(id) | ExplanationsTarget(id) | TimelineTarget(id):
                 return board.networks.get(id)
             case WhyTarget(subject):
                 return board.row(subject)
@@ -207,6 +228,8 @@ class PageScreen(DeskScreen):
                 self._events = await source.events(f"host:{id}", EVENTS, at)
             case NetworkTarget(id):
                 self._events = await source.events(f"network:{id}", EVENTS, at)
+            case TimelineTarget():
+                self._events = await source.log(LOGGED, at)
             case CheckTarget(id):
                 self._runs = await source.observations(id, OBSERVATIONS, at)
             case WhyTarget(subject):
@@ -231,8 +254,8 @@ class PageScreen(DeskScreen):
     def _lines(self, width: int) -> list[Line]:
         desk = self.desk
         board, look = desk.board, Look(width, desk.marks, desk.now())
-        if self._to_come():
-            return [line((" this had not happened yet", "dim"))]
+        if aside := self._aside(look):
+            return aside
         match self.target:
             case HostTarget(id) if id in board.hosts:
                 return host_page(board.hosts[id], board, self._events, look, self._history)
@@ -249,11 +272,24 @@ class PageScreen(DeskScreen):
             case WhyTarget(subject) if board.row(subject) is not None or not desk.away:
                 return why_page(self._why, look)
             case ExplanationsTarget(id) if id in board.networks:
-                return explanations_page(board.networks[id], look)
+                return explanations_page(board.networks[id], board, look)
             case _ if desk.away:
                 return [line((" nothing was known of this then", "dim"))]
             case _:
                 return [line((" this has left the watchlist", "dim"))]
+
+    def _aside(self, look: Look) -> list[Line]:
+        """What is still to come, and the pages of the ledger; none for the other pages."""
+        if self._to_come():
+            return [line((" this had not happened yet", "dim"))]
+        board = self.desk.board
+        match self.target:
+            case TimelineTarget(id) if id in board.networks:
+                return timeline_page(board.networks[id], board, self._events, look)
+            case EntryTarget(id) if (said := board.book.of(id)) is not None:
+                return entry_page(said, board, look)
+            case _:
+                return []
 
     def _to_come(self) -> bool:
         """Whether this page tells of something later than the moment shown."""
@@ -281,6 +317,10 @@ class PageScreen(DeskScreen):
                 return f"Observation of {observation.check}", observation.vantage
             case WhyTarget(subject):
                 return f"Why {board.name_of(subject)}", subject
+            case TimelineTarget(id):
+                return f"Timeline, {board.name_of(f'network:{id}')}", "oldest last"
+            case EntryTarget(id):
+                return f"Entry {id}", "written for ever"
             case ExplanationsTarget(id):
                 return f"Explanations, {board.name_of(f'network:{id}')}", "none is decided"
             case _:

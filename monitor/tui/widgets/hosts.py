@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from monitor.records import REASONS, HostRow
 from monitor.tui.lines import HostTarget, Line, Span, line
 from monitor.tui.pages.host import beats_spans
+from monitor.tui.pages.ledger import said_mark, said_reason
 from monitor.tui.text import (
     Marks,
     fit,
@@ -219,10 +220,11 @@ class HostsPanel(LineList):
         state = "unknown" if row.historic else row.state.lower()
         word = "HISTORIC" if row.historic else str(row.state)
         name = "strong" if row.state in ("DOWN", "UNREACHABLE") else calm
+        called = said_mark(row, self.desk.board, marks) + row.name
         hosting = hosting_of(row, marks, self.desk.board.voice_of(row))
         spans: list[Span] = [
             (fit(f"{mark_of(row.state, marks)} {word}", _STATE), state),
-            (f" {fit(row.name, shape.name, marks.more)}", name),
+            (f" {fit(called, shape.name, marks.more)}", name),
             (
                 f" {fit(hosting, shape.hosting, marks.more)}",
                 calm,
@@ -238,7 +240,8 @@ class HostsPanel(LineList):
         now = self.desk.now()
         spans.append((f" {right(_when(row, now, shape.since, marks), shape.since)}", calm))
         if shape.why:
-            spans.append((f" {fit(_reason(row), shape.why, marks.more)}", "dim"))
+            reason = said_reason(row, self.desk.board) or _reason(row)
+            spans.append((f" {fit(reason, shape.why, marks.more)}", "dim"))
         unread = row.id in self.desk.board.unread_hosts
         return Line(tuple(spans), row.id, HostTarget(row.id), unread)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor.tui.lines import Line, line
+from monitor.tui.pages.ledger import said_parts, shift_lines
 from monitor.tui.pages.strip import network_line, title_spans, trouble_lines
 from monitor.tui.then import as_of_lines
 from monitor.tui.widgets.linelist import PageList
@@ -34,9 +35,12 @@ class SituationStrip(PageList):
         dead = desk.collector_dead()
         standing = "" if desk.away else desk.tending.standing
         lines += trouble_lines(board, width, now, dead=dead, standing=standing)
+        lines += shift_lines(board, width, self.marks, now)
         vantage = board.vantage()
         lines += [
-            network_line(row, vantage, width, self.marks, now)
+            network_line(
+                row, vantage, width, self.marks, now, said=said_parts(row, board, self.marks)
+            )
             for row in sorted(board.networks.values(), key=lambda row: row.name.casefold())
         ]
         if not board.networks and not board.problem and not desk.away:
