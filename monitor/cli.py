@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import desk, drill, events, memory, metrics, notify, path, why
+from monitor.commands import desk, drill, events, memory, metrics, notify, path, serve, why
 from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     scraped = add("metrics", help="serve the cache as Prometheus metrics")
     _shared(scraped)
     metrics.add(scraped)
+    served = add("serve", help="serve the desk to a browser")
+    _shared(served)
+    serve.add(served)
     validate = add("validate", help="check a watchlist file and sum it up")
     validate.add_argument("file", help="a watchlist file, or the name of a bundled one")
     init = add("init", help="write a commented watchlist to start from")
@@ -216,6 +219,7 @@ _COMMANDS = {
     "events": events.run,
     "notify": notify.run,
     "metrics": metrics.run,
+    "serve": serve.run,
     "validate": _validate,
     "init": _init,
     "doctor": _doctor,

@@ -38,8 +38,9 @@ def run(options: argparse.Namespace) -> int:
     """Open the desk and leave no collector behind that nobody wants."""
     from monitor.collect import keeper, launch
     from monitor.tui.app import run_desk
+    from monitor.tui.driver import in_browser
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (in_browser() or (sys.stdin.isatty() and sys.stdout.isatty())):
         raise Refused(
             "the desk needs a terminal; use 'watchdesk check' for one look"
             " or 'watchdesk collect' to keep collecting"

@@ -24,7 +24,7 @@ from monitor.tui import settings, themes
 from monitor.tui.board import Board
 from monitor.tui.commands import DeskCommands
 from monitor.tui.drill import DrillClock
-from monitor.tui.driver import backed_up
+from monitor.tui.driver import backed_up, in_browser
 from monitor.tui.history import DEFAULT_SPAN
 from monitor.tui.lines import Target
 from monitor.tui.ringing import Ringing
@@ -384,7 +384,7 @@ def run_desk(
     collector; ``who`` is at the desk ('': the machine's user).  0 after ``q``, 2 without a
     terminal, 128 plus the signal's number after SIGHUP or SIGTERM.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not (in_browser() or (sys.stdin.isatty() and sys.stdout.isatty())):
         sys.stderr.write("watchdesk: the desk needs a terminal on its input and output\n")
         return 2
     desk = Desk(

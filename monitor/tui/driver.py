@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual import constants
 from textual.app import App
 
 # The driver's writer takes 30 pieces and then blocks the event loop.
 BACKED_UP = 2
+
+
+def in_browser() -> bool:
+    """Whether textual-serve runs this process for a browser: it has no terminal then."""
+    return "web_driver" in (constants.DRIVER or "")
 
 
 def write(app: App[Any], sequence: str) -> None:
