@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from monitor.cache import chain, codec, said
+from monitor.cache import chain, codec, said, tally
 from monitor.cache import series as plots
 from monitor.cache.asof import AsOf
 from monitor.cache.ledger import Book, fold
@@ -337,6 +337,14 @@ class Reader:
         db = self._ready()
         with self._reading(db):
             return sights(db, prefix, edges, plots.gaps(db, since, until))
+
+    def tallies(
+        self, network: str, since: Micros, until: Micros, buckets: int
+    ) -> list[tally.TallyBucket]:
+        """How many of a network answered, as :meth:`sights` does for a prefix."""
+        db = self._ready()
+        with self._reading(db):
+            return tally.tallies(db, network, (since, until), buckets)
 
     def trace_times(self, check: str, until: Micros) -> list[Micros]:
         """When the raw traces of a check were begun that had ended by ``until``, oldest
