@@ -588,7 +588,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
     ``before`` and ``before_since`` the state before it became UNKNOWN; ``reached`` whether
     the last trusted run had any answer from the host, be it a refusal, and ``reached_at``
     when one last had; ``recent`` the failing observations that would be the evidence of a
-    transition.
+    transition; ``refused_at`` when a router on the way last said that it cannot be reached.
     """
 
     fails: int = 0
@@ -610,6 +610,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
     reached: bool | None = None
     reached_at: Micros = 0
     recent: list[Observation] = []
+    refused_at: Micros = 0
 
 
 class CheckRow(msgspec.Struct, omit_defaults=True):

@@ -139,8 +139,8 @@ class Assessor:
             hosts.breaks_on_the_way(observation, watched.host, watched.home),
             hosts.was_reached(observation),
         )
-        if isinstance(observation.facts, TraceFacts) and observation.facts.reached:
-            watched.usual_hops = observation.facts.hops
+        if isinstance(observation.facts, TraceFacts):
+            watched.walk(observation.facts)
         before = (row.state, row.soft, row.stale, row.flapping)
         events = checks.judge(row, observation, reading, self._guard, self._rules)
         for event in events:
@@ -272,6 +272,7 @@ class Assessor:
         for judged in self._roster.networks.values():
             for event in judged.judge.suspend(now, "own vantage fault"):
                 self._tell(event)
+            judged.row.explanations, judged.row.fate = (), ""
             self.verdict.add(judged.row)
 
     def _say_what_waited(self, now: Micros) -> None:

@@ -79,7 +79,7 @@ def judge(
     memory.reached = reading.reached
     if reading.reached:
         memory.reached_at = memory.good_at
-    seen = _seen(memory, observation, reading.on_the_way, rules)
+    seen = _seen(memory, observation, reading, rules)
     memory.ring = flap.push(memory.ring, memory.last_seen not in (None, seen), rules.flap_slots)
     step = _Step(row, memory, observation, seen, rules)
     events = step.failed(gate) if seen in _BAD else step.answered()
@@ -90,11 +90,20 @@ def judge(
     return events
 
 
-def _seen(memory: Memory, observation: Observation, unreachable: bool, rules: Rules) -> State:
+def _seen(memory: Memory, observation: Observation, reading: Reading, rules: Rules) -> State:
     """What this observation alone says."""
     if observation.outcome is Outcome.FAIL:
         memory.bad_rounds = memory.bad_rounds << 1 & 0b111
-        return State.UNREACHABLE if unreachable else State.DOWN
+        at = ended(observation)
+        if reading.on_the_way:
+            memory.refused_at = at
+            return State.UNREACHABLE
+        # Routers limit how often they refuse: silence between two refusals is theirs.
+        silent = observation.reason is Reason.TIMEOUT and not reading.reached
+        if silent and at - memory.refused_at <= rules.refusal_holds:
+            return State.UNREACHABLE
+        return State.DOWN
+    memory.refused_at = 0
     bad = _degraded(memory, observation, rules)
     memory.bad_rounds = (memory.bad_rounds << 1 | bad) & 0b111
     if observation.rtt_ms is not None:
@@ -105,15 +114,19 @@ def _seen(memory: Memory, observation: Observation, unreachable: bool, rules: Ru
 def _degraded(memory: Memory, observation: Observation, rules: Rules) -> bool:
     if observation.outcome is Outcome.WARN and observation.reason is not Reason.LOSS:
         return True
-    if observation.sent > observation.received > 0:
-        lost = 1.0 - observation.received / observation.sent
-        if lost >= rules.loss:
-            return True
+    if observation.sent > observation.received > 0 and lossy(observation, rules):
+        return True
     usual = usual_rtt(memory, rules)
     rtt = observation.rtt_ms
     if usual is None or rtt is None:
         return False
     return rtt >= usual * rules.slow_factor and rtt - usual >= rules.slow_floor_ms
+
+
+def lossy(observation: Observation, rules: Rules) -> bool:
+    """Whether a look lost a share of its packets that counts."""
+    lost = observation.sent - observation.received
+    return observation.sent > 0 and lost >= rules.loss * observation.sent
 
 
 def usual_rtt(memory: Memory, rules: Rules) -> float | None:

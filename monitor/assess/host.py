@@ -124,14 +124,11 @@ def silent_since(rows: Iterable[CheckRow]) -> Micros:
     return max(found, default=0)
 
 
-def last_hop_outside(trace: CheckRow | None, network: Network | None) -> str:
+def last_hop_outside(way: TraceFacts | None, network: Network | None) -> str:
     """The last answering hop of a broken trace when it lies outside ``network``, else ''."""
-    if trace is None or network is None or trace.last is None:
+    if way is None or network is None or way.reached:
         return ""
-    facts = trace.last.facts
-    if not isinstance(facts, TraceFacts) or facts.reached:
-        return ""
-    answering = [hop.address for hop in facts.hops if hop.address]
+    answering = [hop.address for hop in way.hops if hop.address]
     if not answering or network.holds(answering[-1]):
         return ""
     return answering[-1]

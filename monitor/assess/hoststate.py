@@ -88,7 +88,7 @@ def _way_is_broken(watched: Watched, roster: Roster) -> bool:
     if parents and all(parent.row.state in hosts.BAD for parent in parents):
         return True
     inside = watched.network
-    if not hosts.last_hop_outside(watched.trace, inside):
+    if not hosts.last_hop_outside(watched.way, inside):
         return False
     # If anybody else inside answers, the way in is not what is broken.
     assert inside is not None

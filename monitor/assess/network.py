@@ -132,7 +132,7 @@ class NetworkJudge:
         elif between:
             return []
         phase, rule, since = self._next(now, share)
-        self._learn(now, up)
+        self._learn(now, up, share)
         row.why = self._words(share)
         if phase is row.phase:
             return []
@@ -248,7 +248,8 @@ class NetworkJudge:
     def _back(self, now: Micros) -> tuple[Phase, str, Micros] | None:
         """After a loss: a return within a flicker is no recovery."""
         memory = self._memory
-        if self.row.phase is Phase.PARTIAL and not memory.lost_once and memory.usual:
+        long = now - self.row.since >= self._rules.settle
+        if self.row.phase is Phase.PARTIAL and not memory.lost_once and long:
             return Phase.STABLE, "usual", now
         if memory.good < self._rules.good_rounds:
             return None
@@ -345,10 +346,11 @@ class NetworkJudge:
         memory = self._memory
         return min([at for at, _ in memory.changes[:1]] + memory.dips[:1])
 
-    def _learn(self, now: Micros, up: list[str]) -> None:
+    def _learn(self, now: Micros, up: list[str], share: float) -> None:
         """What answers while all is well is what is usual; a day's silence ends that."""
         row, memory, rules = self.row, self._memory, self._rules
-        settled = row.phase is Phase.STABLE or (
+        well = row.phase is Phase.STABLE and share >= rules.well_share
+        settled = well or (
             row.phase is Phase.PARTIAL
             and not memory.lost_once
             and now - row.since >= rules.settle

@@ -15,6 +15,7 @@ from monitor.records import (
     NetworkRow,
     RouteRow,
     Row,
+    TraceFacts,
     subject_of,
 )
 from monitor.watchlist.model import Check, Host, Network, Watchlist
@@ -24,13 +25,13 @@ class Watched:
     """A host with its row, the rows of its checks, and its networks.
 
     ``network`` is the one it is measured as hosted in, ``home`` that or else the one of
-    its affiliation; ``usual_hops`` the path to it when it was last reached;
-    ``voices`` the checks that speak for it.
+    its affiliation; ``usual_hops`` the path to it when it was last reached, ``way`` the last
+    trace on which anything answered; ``voices`` the checks that speak for it.
     """
 
     __slots__ = (
         *("checks", "home", "host", "main", "network", "row", "trace", "usual_hops"),
-        "voices",
+        *("voices", "way"),
     )
 
     def __init__(self, host: Host, row: HostRow) -> None:
@@ -43,6 +44,14 @@ class Watched:
         self.main: CheckRow | None = None
         self.trace: CheckRow | None = None
         self.usual_hops: tuple[Hop, ...] = ()
+        self.way: TraceFacts | None = None
+
+    def walk(self, way: TraceFacts) -> None:
+        """Take note of a trace; one on which nothing answers says nothing of the way."""
+        if way.reached:
+            self.usual_hops = way.hops
+        if any(hop.address for hop in way.hops):
+            self.way = way
 
 
 class Judged:
@@ -127,6 +136,9 @@ class Roster:
                     watched.trace = check_row
         watched.voices = hosts.voices(watched.checks)
         watched.main = hosts.main_check(watched.checks)
+        seen = watched.trace.last if watched.trace else None
+        if seen is not None and isinstance(seen.facts, TraceFacts):
+            watched.walk(seen.facts)
         row.trace = watched.trace.id if watched.trace else ""
         self.house(watched, row.hosting.address if row.hosting else host.address)
 

@@ -26,6 +26,9 @@ class Rules(msgspec.Struct, frozen=True):
     attempts: int = 3
     retry_s: float = 15.0
     goods_to_recover: int = 2
+    # Silence so long after a refusal from the way is still the way's (RFC 1812, 4.3.2.8:
+    # routers limit the rate of their ICMP errors).
+    refusal_holds: Micros = 10 * MINUTE
     loss: float = 0.20
     slow_factor: float = 1.5
     # Under this the difference is scheduling noise, on a LAN above all.

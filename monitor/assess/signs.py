@@ -92,6 +92,11 @@ def _both(first: bool | None, second: bool | None) -> bool | None:
     return None if first is None or second is None else True
 
 
+def loss_alone(picture: Picture) -> bool | None:
+    """Packets are lost, but hosts answer."""
+    return _both(picture.loss_at > 0, inside_well(picture))
+
+
 def _flapped(picture: Picture) -> bool | None:
     minutes = picture.unstable_min
     return None if minutes is None else minutes >= FLAPPED_MIN
@@ -366,6 +371,17 @@ BEYOND: Final = (
         _LINE_GONE,
         _C.FILTERING,
         _C.MIDDLEBOX,
+        _C.DNS,
+        _C.SERVER,
+    ),
+    # What was switched off or cut does not answer at times.
+    _sign(
+        "loss-alone",
+        "packets are lost at most hosts inside, which answer all the same",
+        loss_alone,
+        {_C.OVERLOAD, _C.LINK, _C.UPSTREAM},
+        _C.DELIBERATE,
+        _C.CABLE,
         _C.DNS,
         _C.SERVER,
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from monitor.assess.check import ended
+from monitor.assess.check import ended, lossy
 from monitor.assess.own import NO_SIGN, OwnControls, nameless_text
 from monitor.assess.rules import Rules
 from monitor.records import (
@@ -104,8 +104,8 @@ class Guard:
         if control is None or observation.reason in NO_SIGN:
             return
         # A control that loses packets is no proof that our own line is well.
-        lost = 1.0 - observation.received / observation.sent if observation.sent else 0.0
-        good = observation.outcome in (Outcome.OK, Outcome.WARN) and lost < self._rules.loss
+        answered = observation.outcome in (Outcome.OK, Outcome.WARN)
+        good = answered and not lossy(observation, self._rules)
         at = ended(observation)
         control.heard[observation.check] = (at, good)
         if good:
