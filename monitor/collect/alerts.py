@@ -212,7 +212,9 @@ class Alerts:
             case Now.TROUBLE:
                 self._go_on(rule, trouble, incident, sight, now)
             case Now.WELL:
-                self._over(rule, trouble, incident, sight.since, sight.word)
+                # What a network is now may have begun before what it was: it was both.
+                at = sight.since if sight.since > trouble.turned else now
+                self._over(rule, trouble, incident, at, sight.word)
             case Now.GONE:
                 self._drop(rule, trouble, incident)
         self.changed |= before != trouble
@@ -265,7 +267,7 @@ class Alerts:
             self._drop(rule, trouble, incident)
             return
         self.changed, trouble.held = True, False
-        trouble.ended, trouble.left = max(at, trouble.turned), word
+        trouble.ended, trouble.left = at, word
         incident.over = incident.over or trouble.ended
 
     def _drop(self, rule: Alert, trouble: Trouble, incident: Incident | None) -> None:

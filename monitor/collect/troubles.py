@@ -212,7 +212,7 @@ def _of_vantage(row: VantageRow) -> Sight:
         subject=f"vantage:{row.id}",
         name="own vantage",
         now=now,
-        word=row.health,
+        word="well" if now is Now.WELL else row.health,
         since=row.since,
         why=f"{row.answering} of {row.known} far controls answer",
         cause=OWN,

@@ -134,6 +134,14 @@ def test_a_phase_that_becomes_worse_is_told_again_and_one_end():
     assert desk.titles(5) == ["✔ over: North Korea LOST, lasted 9 h 31 min"]
 
 
+def test_what_began_before_what_it_ends_ends_it_now():
+    desk = Desk(rule(states=(), phases=(Phase.LOST,), together_s=0.0))
+    desk.hear(network(Phase.LOST, T0))
+    desk.wait(5 * 60)
+    desk.hear(network(Phase.UNSTABLE, T0 - 5 * MINUTE))
+    assert desk.titles(5) == ["✔ over: North Korea LOST, lasted 5 min"]
+
+
 def test_a_reminder_comes_at_its_interval_and_says_for_how_long():
     desk = Desk(rule(reminder_s=3600.0, together_s=0.0))
     desk.hear(host("a", State.DOWN))
