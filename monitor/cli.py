@@ -6,11 +6,23 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from monitor import __version__
-from monitor.commands import desk, drill, events, memory, metrics, notify, path, serve, why
+from monitor.commands import (
+    desk,
+    drill,
+    events,
+    handover,
+    memory,
+    metrics,
+    notify,
+    path,
+    serve,
+    why,
+)
 from monitor.commands.common import EXIT_USAGE, Refused, config_dir, default_cache
 
 if TYPE_CHECKING:
@@ -37,12 +49,7 @@ def parser() -> argparse.ArgumentParser:
     collect.add_argument("--stop", action="store_true", help="stop the running collector")
     collect.add_argument("--by-desk", action="store_true", help=argparse.SUPPRESS)
     drill.add(add("drill", help="rehearse a past outage on a simulated internet"))
-    walked = add("path", help="walk the path to a host or an address, hop by hop")
-    _shared(walked)
-    path.add(walked)
-    behind = add("why", help="say what a state rests on: rule, evidence, explanations")
-    _shared(behind)
-    why.add(behind)
+    _reports(add)
     held = add("cache", help="say what the cache keeps, since when, and how large it becomes")
     _shared(held)
     memory.add_cache(held)
@@ -74,6 +81,19 @@ def parser() -> argparse.ArgumentParser:
     doctor = add("doctor", help="say what this machine permits, with the remedy for each lack")
     _shared(doctor)
     return top
+
+
+def _reports(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """What is read out of the cache and told."""
+    walked = add("path", help="walk the path to a host or an address, hop by hop")
+    _shared(walked)
+    path.add(walked)
+    behind = add("why", help="say what a state rests on: rule, evidence, explanations")
+    _shared(behind)
+    why.add(behind)
+    handed = add("handover", help="write the shift report: what is open, changed and was said")
+    _shared(handed)
+    handover.add(handed)
 
 
 def _shared(command: argparse.ArgumentParser) -> None:
@@ -213,6 +233,7 @@ _COMMANDS = {
     "drill": drill.run,
     "path": path.run,
     "why": why.run,
+    "handover": handover.run,
     "cache": memory.run_cache,
     "export": memory.run_export,
     "import": memory.run_import,

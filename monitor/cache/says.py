@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from pathlib import Path
 from typing import Final
 
@@ -103,3 +104,11 @@ class Says:
 
     def close(self) -> None:
         self._db.close()
+
+
+def os_user() -> str:
+    """The name of the person at the machine, as it knows it; "desk" where it knows none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "desk"

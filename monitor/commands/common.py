@@ -13,6 +13,7 @@ from monitor.records import SECOND, Micros
 
 EXIT_USAGE: Final = 2
 BANNER: Final = "DRILL, SYNTHETIC DATA"
+WHO: Final = "who is at the desk (default: the user of this machine)"
 
 
 class Refused(Exception):  # noqa: N818 - it is said to people, not raised at programmers

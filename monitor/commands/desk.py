@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from monitor.commands.common import Refused, config_dir, moment
+from monitor.commands.common import WHO, Refused, config_dir, moment
+from monitor.records import clean_text
 
 if TYPE_CHECKING:
     from monitor.records import CollectorRow
@@ -32,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="only read, e.g. a copied cache; also where the cache may not be written",
     )
+    parser.add_argument("--as", dest="who", default="", metavar="NAME", help=WHO)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
         theme=options.theme,
         ascii_only=options.ascii,
         tend=care.step,
+        who=clean_text(options.who.strip()),
     )
     # Only an orderly end says that nobody wants the data any more.
     row = launch.collector_row(cache) if code == 0 else None

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from monitor.commands.common import BANNER, Refused, config_dir, moment, state_dir
+from monitor.commands.common import BANNER, WHO, Refused, config_dir, moment, state_dir
+from monitor.records import clean_text
 
 DEFAULT: Final = "dprk-2014"
 DEFAULT_SPEED: Final = 600.0
@@ -35,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FILE|NAME",
         help="send the alerts of this watchlist for real, marked SYNTHETIC (without: none is)",
     )
+    parser.add_argument("--as", dest="who", default="", metavar="NAME", help=WHO)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
 
 
@@ -94,6 +96,7 @@ def _play(options: argparse.Namespace) -> int:
             banner=BANNER,
             quit_says="the drill ends with the desk, and its debriefing is printed",
             steer=steer,
+            who=clean_text(options.who.strip()),
         )
     finally:
         process.end()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import Final, TypeVar
 from monitor.cache.history import ended
 from monitor.cache.ledger import Book
 from monitor.cache.reader import Changes, Cursor, Reader
-from monitor.cache.says import Says
+from monitor.cache.says import Says, os_user
 from monitor.cache.schema import CacheClosed, CacheError, CacheLocked, CacheReadOnly
 from monitor.entries import Body, Entry
 from monitor.records import Event, Micros, Observation
@@ -180,11 +179,3 @@ class Source:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
-
-
-def os_user() -> str:
-    """The name of the person at the desk, as the machine knows it."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "desk"

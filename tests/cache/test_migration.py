@@ -10,8 +10,10 @@ import pytest
 from monitor.cache import schema
 from monitor.cache.reader import Cursor, Reader
 from monitor.cache.rescue import set_aside
+from monitor.cache.says import Says
 from monitor.cache.schema import CacheMissing
 from monitor.cache.writer import Writer
+from monitor.entries import Note
 from monitor.records import HOUR, MINUTE, subject_of
 from tests.cache.samples import check, host, said, seen, trace
 
@@ -26,16 +28,27 @@ ROWS = {subject_of(row): row for row in (host(), check())}
 @pytest.fixture
 def first_version(path, tmp_path):
     """A cache as version 1 wrote it."""
+    return as_version(1, path, tmp_path)
+
+
+@pytest.fixture
+def second_version(path, tmp_path):
+    """A cache as version 2 wrote it."""
+    return as_version(2, path, tmp_path)
+
+
+def as_version(version, path, tmp_path):
     with closing(Writer(tmp_path / "now.db")) as writer:
         writer.commit(OBSERVED, [said(at=FIRST)], ROWS)
     path.parent.mkdir(mode=0o700)
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute("PRAGMA journal_mode=WAL").fetchall()
-        for statement in schema.MIGRATIONS[0]:
-            db.execute(statement)
+        for step in schema.MIGRATIONS[:version]:
+            for statement in step:
+                db.execute(statement)
         db.execute(f"PRAGMA application_id={schema.APPLICATION_ID}")
-        db.execute("PRAGMA user_version=1")
+        db.execute(f"PRAGMA user_version={version}")
         db.execute("ATTACH ? AS now", (str(tmp_path / "now.db"),))
         tables = db.execute("SELECT name FROM main.sqlite_schema WHERE type='table'").fetchall()
         for (table,) in tables:
@@ -76,6 +89,20 @@ def test_a_file_of_version_1_gets_what_is_new(first_version, opened):
     assert board[0].last.at == FIRST + 89 * MINUTE
     hours = reader.series("alpha/icmp", FIRST, FIRST + 2 * HOUR, 2)
     assert [bucket.runs for bucket in hours] == [60, 30]
+
+
+def test_a_file_of_version_2_is_chained_and_says_so(second_version, opened):
+    writer, says = opened(Writer(second_version)), opened(Says(second_version))
+    writer.commit([], [said(at=FIRST + 1)], {})
+    says.say(FIRST + 2, "kim", "host:alpha", Note("a word"))
+    reader = opened(Reader(second_version))
+    events, entries = reader.chains()
+    assert (events.length, events.broken) == (2, None)
+    assert (entries.length, entries.broken) == (1, None)
+    assert events.seals[0].why.startswith("1 events from 1 on were chained then, not when")
+    assert events.seals[0].at > FIRST
+    assert entries.seals[0].why == "the beginning"
+    assert [entry.body for entry in reader.book(FIRST + 3).said[0].versions] == [Note("a word")]
 
 
 def test_a_damaged_file_of_version_1_is_carried_over(first_version):
