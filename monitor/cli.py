@@ -20,6 +20,7 @@ from monitor.commands import (
     metrics,
     notify,
     path,
+    report,
     serve,
     why,
 )
@@ -94,6 +95,13 @@ def _reports(add: Callable[..., argparse.ArgumentParser]) -> None:
     handed = add("handover", help="write the shift report: what is open, changed and was said")
     _shared(handed)
     handover.add(handed)
+    situation = add("report", help="write the situation report of a network")
+    _shared(situation)
+    report.add_report(situation)
+    bundled = add("bundle", help="write report, observations and events into one archive")
+    _shared(bundled)
+    report.add_bundle(bundled)
+    report.add_verify(add("verify", help="say whether a bundle or a cache is as written"))
 
 
 def _shared(command: argparse.ArgumentParser) -> None:
@@ -139,15 +147,15 @@ def _check(options: argparse.Namespace) -> int:
         finally:
             await prober.close()
 
-    report = asyncio.run(run())
+    found = asyncio.run(run())
     shown.clear()
     if options.json:
-        print(look.as_json(report))
+        print(look.as_json(found))
     else:
         from rich.console import Console
 
-        look.print_table(report, Console(highlight=False))
-    return look.exit_code(report)
+        look.print_table(found, Console(highlight=False))
+    return look.exit_code(found)
 
 
 class Progress:
@@ -234,6 +242,9 @@ _COMMANDS = {
     "path": path.run,
     "why": why.run,
     "handover": handover.run,
+    "report": report.run_report,
+    "bundle": report.run_bundle,
+    "verify": report.run_verify,
     "cache": memory.run_cache,
     "export": memory.run_export,
     "import": memory.run_import,
