@@ -102,6 +102,7 @@ class Reader:
         self._db, self._still = open_reading(self._path)
         self._face = self._face_now()
         self._seen: tuple[int, Cursor] | None = None
+        self._spoken = said.Spoken()
         return self._db
 
     def _face_now(self) -> tuple[int, ...]:
@@ -178,8 +179,7 @@ class Reader:
         )
         if not more:
             self._seen = (version, reached)
-        bad = self.bad - before
-        return Changes(rows, events, reached, more, bad, fresh, entries)
+        return Changes(rows, events, reached, more, self.bad - before, fresh, entries)
 
     def _is_of_another_file(self, db: sqlite3.Connection, cursor: Cursor) -> bool:
         """Whether ``cursor`` was reached in another file; inodes are used again."""
@@ -243,14 +243,12 @@ class Reader:
         """What people had said by ``at``, and what of it held then."""
         db = self._ready()
         with self._reading(db):
-            entries = self._each(said.entry_of, said.rows(db, 0, at))
+            entries = [entry for entry in self._spoken.read(db) if entry.at <= at]
             ended = said.endings(db, entries, at)
         return fold(entries, self._each(codec.event_of, ended), at)
 
     def chains(self) -> list[chain.Chain]:
-        """The chains of the event log and the ledger, followed from their beginning: each
-        with its head, and with the first row that was altered, if any.
-        """
+        """The chains of event log and ledger: head, and the first row altered, if any."""
         db = self._ready()
         with self._reading(db):
             return [chain.verify(db, name) for name in (chain.EVENTS, chain.ENTRIES)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from monitor.cache import chain, codec
@@ -12,6 +13,7 @@ from monitor.entries import Ack, Entry, decode_body
 from monitor.records import Micros, State, encode
 
 COLUMNS: Final = chain.COLUMNS[chain.ENTRIES]
+_MAX_TIME: Final = 2**63 - 1
 _SELECT: Final = f"SELECT {COLUMNS} FROM entries WHERE id > ? AND at <= ? ORDER BY id"  # noqa: S608 - our own names
 _ONE: Final = f"SELECT {COLUMNS} FROM entries WHERE id = ?"  # noqa: S608 - our own names
 _INSERT: Final = f"INSERT INTO entries ({COLUMNS}, link) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - our own names
@@ -62,6 +64,23 @@ def row(db: sqlite3.Connection, number: int) -> tuple[Any, ...] | None:
 def rows(db: sqlite3.Connection, after: int, until: Micros) -> list[tuple[Any, ...]]:
     """Rows of the entries after an id, with ``at <= until``, oldest first."""
     return db.execute(_SELECT, (after, until)).fetchall()
+
+
+class Spoken:
+    """Every entry that can be read, oldest first; what was written never changes, so only what
+    is new is read.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._last = 0
+
+    def read(self, db: sqlite3.Connection) -> list[Entry]:
+        for row in rows(db, self._last, _MAX_TIME):
+            self._last = row[0]
+            with suppress(*codec.UNREADABLE):
+                self._entries.append(entry_of(row))
+        return self._entries
 
 
 def endings(

@@ -156,4 +156,5 @@ async def test_an_acknowledgement_that_runs_out_is_told(desk, look, say):
     say(Ack("LOST", expires=NOW + 10 * MINUTE))
     async with look(desk) as screen:
         assert "acknowledged by lee, runs out in" in screen.text
-        assert f"{desk.marks.acked} acked lee" in screen.text
+        assert f"North Korea {desk.marks.acked} " in screen.text
+        assert "acked lee" in screen.text

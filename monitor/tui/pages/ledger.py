@@ -9,7 +9,7 @@ from monitor.entries import Ack, EntryKind, Inference, Statement
 from monitor.records import MINUTE, HostRow, NetworkRow
 from monitor.report.said import WORDS, sentence
 from monitor.tui.board import Board
-from monitor.tui.lines import EntryTarget, Line, Span, field, heading, line, wrap
+from monitor.tui.lines import EntryTarget, Line, NetworkTarget, field, heading, line, wrap
 from monitor.tui.text import Look, Marks, duration, fit, since, stamp
 
 # Acknowledgements that run out are told of this long before.
@@ -44,7 +44,7 @@ def said_line(said: Said, board: Board, look: Look, *, timed: str = "") -> Line:
     over = said.ended is not None
     amended = f", amended {len(said.versions) - 1} times" if said.versions[1:] else ""
     end = " (withdrawn)" if over else ""
-    head = f"{when} {mark_for(entry.kind, look.marks)} {WORDS[entry.kind]:<11} "
+    head = f"{when} {mark_for(entry.kind, look.marks)} {WORDS[entry.kind]:<12} "
     who = f"  {entry.who}{amended}{end}"
     room = max(20, look.width - len(head) - len(who) - 1)
     text = sentence(entry.body, titles_of(board))
@@ -148,13 +148,13 @@ def _upkeep(until: int) -> str:
     return f"maintenance until {stamp(until)[5:16]}Z" if until else "maintenance"
 
 
-def said_parts(row: NetworkRow, board: Board, marks: Marks) -> tuple[Span, ...]:
-    """The same on a network's line of the strip."""
+def said_parts(row: NetworkRow, board: Board, marks: Marks) -> tuple[str, str]:
+    """The same on a network's line of the strip: the sign, and the words for it."""
     subject = f"network:{row.id}"
     held, entry = board.maintained(subject), board.acked(subject)
     if held is not None:
-        return ((f" {marks.upkeep} maintenance", "accent"),)
-    return ((f" {marks.acked} acked {entry.who}", "accent"),) if entry is not None else ()
+        return marks.upkeep, "maintenance"
+    return (marks.acked, f"acked {entry.who}") if entry is not None else ("", "")
 
 
 def shift_lines(board: Board, width: int, marks: Marks, now: int) -> list[Line]:
@@ -165,5 +165,8 @@ def shift_lines(board: Board, width: int, marks: Marks, now: int) -> list[Line]:
         left = duration(entry.body.expires - now)
         text = f"{marks.acked} {board.name_of(entry.subject)}: acknowledged by {entry.who}"
         said = f" {text}, runs out in {left} "
-        lines.append(Line(((fit(said, min(width, len(said))), "accent"),), f"ack:{entry.id}"))
+        kind, _, name = entry.subject.partition(":")
+        target = NetworkTarget(name) if kind == "network" else None
+        shown = fit(said, min(width, len(said)))
+        lines.append(Line(((shown, "accent"),), f"ack:{entry.id}", target))
     return lines

@@ -159,15 +159,17 @@ def network_line(
     marks: Marks,
     now: Micros,
     *,
-    said: tuple[Span, ...] = (),
+    said: tuple[str, str] = ("", ""),
 ) -> Line:
     """Phase, name, since when, how many inside answer, what was seen from where.
 
-    ``said`` is what people make of it: acknowledged, under maintenance.
+    ``said`` is what people make of it, acknowledged or under maintenance: sign and words.
     """
     chip = _CHIPS.get(row.phase, state_of(row.phase).lower())
     word = fit(f" {mark_of(row.phase, marks)} {row.phase}", 12)
-    parts: list[tuple[Span, ...]] = [((word, chip), (f" {row.name}", "strong"), *said)]
+    parts: list[tuple[Span, ...]] = [
+        ((word, chip), (f" {row.name}", "strong"), (f" {said[0]}".rstrip(), "accent"))
+    ]
     if row.since:
         parts.append((("since ", "dim"), (since(row.since, now), "text")))
         parts.append(((duration(now - row.since), "text"),))
@@ -181,6 +183,8 @@ def network_line(
         parts.append((("elsewhere ", "dim"), (outside, "text")))
     if vantage is not None:
         parts.append(_vantage(vantage, marks))
+    if said[1]:
+        parts.append(((said[1], "accent"),))
     return Line(_fitting(parts, row.why, width), f"network:{row.id}", NetworkTarget(row.id))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from monitor.cache.ledger import Said
 from monitor.entries import EntryKind, Statement
 from monitor.records import Event, Micros, NetworkRow
@@ -67,8 +69,8 @@ def _about(said: Said, row: NetworkRow, board: Board) -> bool:
 
 
 def _observed(event: Event, board: Board, look: Look) -> Line:
-    made = event_line(event, board, look.width - 12, look.marks)
-    word = (f" {OBSERVED:<11}", "dim")
+    made = event_line(event, board, look.width - 13, look.marks)
+    word = (f" {OBSERVED:<12}", "dim")
     return Line((made.spans[0], word, *made.spans[1:]), made.key, EventTarget(event))
 
 
@@ -86,9 +88,10 @@ def _said(said: Said, board: Board, look: Look) -> tuple[Micros, Line]:
 
 def _shifted(said: Said, board: Board, look: Look, timed: str) -> Line:
     entry = said.latest
-    word = f"{WORDS[entry.kind]:<11}"
-    made = said_line(said, board, look, timed=timed)
+    word = f"{WORDS[entry.kind]:<12}"
     written = f"  written {stamp(entry.at)}" if isinstance(entry.body, Statement) else ""
+    narrower = structs.replace(look, width=look.width - len(written) - 1)
+    made = said_line(said, board, narrower, timed=timed)
     mark = mark_for(entry.kind, look.marks)
     head = (f"{timed} {word}{mark} ", "accent")
     return Line((head, *made.spans[1:], (written, "dim")), made.key, made.target)

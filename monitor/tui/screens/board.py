@@ -72,6 +72,9 @@ class BoardScreen(DeskScreen):
                     return f"network:{id}"
                 case EventTarget(event):
                     return event.subject
+        only = self.desk.board.network_behind("")
+        if isinstance(focused, SituationStrip) and only is not None:
+            return f"network:{only.id}"
         return super().about()
 
     def event_here(self) -> int:

@@ -28,7 +28,7 @@ class Choice(Widget, can_focus=True):
         Binding("enter", "submit", show=False),
     ]
     DEFAULT_CSS = """
-    Choice { height: 1; width: 1fr; padding: 0 1; color: $desk-text; background: $panel; }
+    Choice { height: 1; width: 1fr; color: $desk-text; background: $panel; }
     Choice:focus { color: $desk-strong; text-style: bold; background: $desk-cursor; }
     """
 

@@ -76,6 +76,15 @@ class HelpScreen(DeskScreen):
             if word != Phase.UNKNOWN:
                 style = state_of(word).lower()
                 lines.append(line((f"   {mark_of(word, marks)} {word}", style)))
+        for sign, word in (
+            (marks.acked, "acknowledged: somebody knows"),
+            (marks.upkeep, "under maintenance: nothing of it is unread"),
+            (marks.claimed, "claimed by others"),
+            (marks.inferred, "inferred by an analyst"),
+            (marks.noted, "noted at the desk"),
+        ):
+            lines.append(line((f"   {sign} {word}", "accent")))
+        lines.append(line((f"   you are {self.desk.source.who} here (--as NAME)", "dim")))
         lines += self._collector()
         if self.desk.notices:
             lines += [Line(), heading(" Notices")]
