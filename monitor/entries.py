@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from monitor.records import DAY, MINUTE, Micros, clean_text
+from monitor.records import DAY, MINUTE, SECOND, Micros, clean_text
 
 MAX_SAID: Final = 2_000
 LONGEST_WINDOW: Final = 7 * DAY
 # Ends of a one-off maintenance and of an acknowledgement lie at most this far ahead.
 FARTHEST: Final = 3_660 * DAY
+# In the year 9987: what a calendar can still add to.
+LATEST: Final = 253_000_000_000 * SECOND
 WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -91,6 +93,9 @@ class Ack(msgspec.Struct, frozen=True, omit_defaults=True, tag="ack"):
     expires: Micros = 0
     text: str = ""
 
+    def __post_init__(self) -> None:
+        _in_calendar(self.expires)
+
 
 class Weekly(msgspec.Struct, frozen=True):
     """On ``days`` (0 is Monday) from ``start`` minutes after midnight on the wall clock of
@@ -129,6 +134,7 @@ class Maintenance(msgspec.Struct, frozen=True, omit_defaults=True, tag="maintena
     text: str = ""
 
     def __post_init__(self) -> None:
+        _in_calendar(self.since, self.until)
         if self.weekly is None and not self.since < self.until <= self.since + FARTHEST:
             raise ValueError("a maintenance must end after it begins, and within ten years")
         if self.until and self.until <= self.since:
@@ -148,6 +154,7 @@ class Statement(msgspec.Struct, frozen=True, omit_defaults=True, tag="claim"):
     link: str = ""
 
     def __post_init__(self) -> None:
+        _in_calendar(self.said)
         _needs(self.source, "a claim needs its source: who said it")
         _needs(self.text, "a claim needs what was said")
 
@@ -231,6 +238,11 @@ def cleaned(body: B) -> B:
                 raise ValueError(f"that is longer than {MAX_SAID} characters")
             changes[field] = clean_text(value.strip(), MAX_SAID)
     return msgspec.structs.replace(body, **changes)
+
+
+def _in_calendar(*times: Micros) -> None:
+    if not all(0 <= at <= LATEST for at in times):
+        raise ValueError("a time must lie between the years 1970 and 9987")
 
 
 def _needs(text: str, otherwise: str) -> None:

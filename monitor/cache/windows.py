@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from monitor.entries import LONGEST_WINDOW, Maintenance, Weekly
+from monitor.entries import LATEST, LONGEST_WINDOW, Maintenance, Weekly
 from monitor.records import DAY, MINUTE, SECOND, Micros
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -68,4 +68,4 @@ def instant(day: dt.date, minutes: int, timezone: str) -> Micros:
 
 
 def _date(at: Micros) -> dt.date:
-    return (_EPOCH + dt.timedelta(seconds=at // SECOND)).date()
+    return (_EPOCH + dt.timedelta(seconds=min(max(at, 0), LATEST) // SECOND)).date()

@@ -6,7 +6,10 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Final
 
+from monitor.cache.ledger import fold
+from monitor.cache.reader import Reader
 from monitor.entries import (
+    LATEST,
     LIKELIHOODS,
     WEEKDAYS,
     Ack,
@@ -19,7 +22,7 @@ from monitor.entries import (
     Statement,
     Weekly,
 )
-from monitor.records import MINUTE, SECOND, Micros
+from monitor.records import MINUTE, SECOND, Micros, NetworkRow
 
 # What a line of a timeline says of where it comes from.
 WORDS: Final[dict[EntryKind, str]] = {
@@ -51,6 +54,15 @@ def sentence(body: Body, titles: Mapping[str, str] | None = None) -> str:
             return text or "holds no longer"
         case _:
             return f"has seen the events up to {body.newest}"
+
+
+def recorded(reader: Reader, row: NetworkRow, at: Micros | None) -> list[str]:
+    """Claims and inferences of a network that stand, each with its kind; raises CacheError."""
+    entries = reader.entries(until=at)
+    book = fold(entries, (), max((one.at for one in entries), default=0))
+    titles = {each.id: each.title for each in row.explanations}
+    latest = [one.latest for one in book.causes((f"network:{row.id}",))]
+    return [f"{WORDS[one.kind]}: {sentence(one.body, titles)}" for one in latest]
 
 
 def _ack(body: Ack) -> str:
@@ -108,5 +120,5 @@ def _inference(body: Inference, titles: Mapping[str, str]) -> str:
 
 def stamp(at: Micros) -> str:
     """``2014-12-22 16:15Z``, with seconds where there are any."""
-    found = dt.datetime.fromtimestamp(at // SECOND, tz=dt.UTC)
+    found = dt.datetime.fromtimestamp(min(max(at, 0), LATEST) // SECOND, tz=dt.UTC)
     return f"{found:%Y-%m-%d %H:%M}Z" if at % MINUTE < SECOND else f"{found:%Y-%m-%d %H:%M:%S}Z"

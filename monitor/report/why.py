@@ -41,10 +41,12 @@ from monitor.records import (
     WitnessRow,
     clean_text,
 )
+from monitor.report.said import recorded
 from monitor.report.witness import TITLE, witness_lines
 
 SCHEMA: Final = 1
 UNDETERMINED: Final = "undetermined"
+NOT_OBSERVED: Final = "not observed; what people say of it:"
 _PREFIXES: Final = ("host", "network", "check", "vantage", "route", "feed")
 _TURNS: Final = frozenset({EventKind.TRANSITION, EventKind.VANTAGE})
 _ROUTES: Final = frozenset({EventKind.ROUTE})
@@ -75,7 +77,8 @@ class Why(msgspec.Struct):
     nothing is known of the moment asked for.  ``beat`` is when a collector last wrote.
     ``drill`` names the drill whose synthetic data these are, '' for real ones.
     ``address`` is a host's, with what it is called.
-    ``cause`` is for networks only and never decided; ``fate`` names what the failing hosts
+    ``cause`` is for networks only and never decided, ``said`` what claims and inferences of
+    people say of it; ``fate`` names what the failing hosts
     share; ``witness`` is what an independent one says of it, which is part of no judgement.
     """
 
@@ -96,6 +99,7 @@ class Why(msgspec.Struct):
     beat: Micros = 0
     fate: str = ""
     cause: str = ""
+    said: list[str] = []
     explanations: tuple[Explanation, ...] = ()
     base_rates: str = ""
     witness: list[str] = []
@@ -128,7 +132,8 @@ def why(reader: Reader, subject: str, at: Micros | None = None) -> Why:
         found.evidence = [observation_line(seen) for seen in turn.evidence]
     found.next = words.nexts.get(f"{full.partition(':')[0]}:{found.state}", "")
     if isinstance(row, NetworkRow):
-        found.cause = UNDETERMINED
+        found.said = recorded(reader, row, at)
+        found.cause = NOT_OBSERVED if found.said else UNDETERMINED
     if at is not None:
         found.gap = _gap(reader, at)
         return found
@@ -352,7 +357,7 @@ def _section(title: str, lines: list[str]) -> list[str]:
 def _cause_lines(found: Why) -> list[str]:
     lines = ["", f"shared by what fails: {found.fate}"] if found.fate else []
     if found.cause:
-        lines += ["", f"cause: {found.cause}"]
+        lines += ["", f"cause: {found.cause}", *(f"  {text}" for text in found.said)]
     if found.explanations:
         lines.append("  explanations (+ fits, - speaks against it, ? could not be looked at):")
     for each in found.explanations:

@@ -190,6 +190,8 @@ def test_who_says_something_stays_within_the_rules(path, opened):
         lambda: Inference("kim", Likelihood.LIKELY, "", "cut"),
         lambda: Inference("kim", Likelihood.LIKELY, "because"),
         lambda: Maintenance(5, 5),
+        lambda: Maintenance(2**62, 2**62 + 1),
+        lambda: Ack("DOWN", expires=-1),
     ],
 )
 def test_an_entry_that_says_nothing_is_refused(make):

@@ -75,6 +75,12 @@ def test_a_window_reaches_over_midnight_and_ends_when_its_time_has_passed():
     assert upcoming(body, night.since).since == night.since + 7 * DAY
 
 
+def test_no_moment_is_too_far_for_it():
+    body = weekly("12:00", 60, "UTC")
+    assert current(body, 2**62) is None
+    assert upcoming(body, 2**62) is None
+
+
 def test_it_holds_from_when_it_was_set_until_it_ends():
     since, until = at("2014-12-22T12:30"), at("2014-12-23T12:30")
     body = weekly("12:00", 60, "UTC", since=since, until=until)

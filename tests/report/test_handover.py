@@ -18,6 +18,8 @@ from monitor.entries import Ack, Inference, Likelihood, Maintenance, Note, Seen,
 from monitor.records import HOUR, MINUTE
 from monitor.report.handover import Handover, as_json, handover
 from monitor.report.handover_text import as_text
+from monitor.report.why import as_text as why_text
+from monitor.report.why import why
 from monitor.simulation.drills import load_drill
 
 BEGIN, LEFT, END = map(moment, ("2014-12-22T16:00", "2014-12-22T16:10", "2014-12-22T16:30"))
@@ -110,6 +112,15 @@ def test_the_next_person_reads_what_was_said(shift):
     assert "undetermined" not in text
     # The one who stayed has left no mark: eight hours.
     assert hand_over(shift).since == END - 8 * HOUR
+
+
+def test_why_says_what_people_say_of_the_cause(shift):
+    with closing(Reader(shift)) as reader:
+        now, before = why(reader, NETWORK), why(reader, NETWORK, LEFT)
+    assert before.cause == "undetermined"
+    assert now.cause.startswith("not observed")
+    assert [text.partition(":")[0] for text in now.said] == ["claimed", "inferred"]
+    assert "  claimed: State Department (briefing, 2014-12-22 16:10Z)" in why_text(now, END)
 
 
 def test_as_of_a_moment_nothing_later_is_in_it(shift):
