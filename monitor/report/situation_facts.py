@@ -107,7 +107,7 @@ def _gather(scene: Scene, asked: tuple[Micros, Micros], path: Path) -> Situation
     return Situation(
         id=net.id,
         name=net.name,
-        synthetic=scene.collector.drill,
+        synthetic=_drill(scene),
         asked=asked[0],
         asked_until=asked[1],
         since=scene.since,
@@ -145,6 +145,12 @@ def _gather(scene: Scene, asked: tuple[Micros, Micros], path: Path) -> Situation
         base_rates=rules.base_rates,
         versions=_versions(scene, path),
     )
+
+
+def _drill(scene: Scene) -> str:
+    """The drill whose cache this is; it is one at every moment of it."""
+    row = scene.reader.row("collector")
+    return row.drill if isinstance(row, CollectorRow) else scene.collector.drill
 
 
 def _subjects(scene: Scene) -> Iterable[str]:

@@ -66,6 +66,7 @@ EVERYWHERE: Final = [
     Binding("w", "why", "why", id="why"),
     Binding("x", "explain", "explanations", id="explain"),
     Binding("r", "probe", "probe now", id="probe"),
+    Binding("e", "export", "export", id="export"),
     Binding("t", "theme", "theme", id="theme"),
     Binding(
         "colon,ctrl+p", "command_palette", "commands", id="commands", key_display=": ctrl+p"
@@ -122,6 +123,7 @@ FOOTER: Final = (
     "time-back",
     "soft",
     "maintenance",
+    "export",
     "theme",
     "commands",
     "help",

@@ -46,6 +46,11 @@ class Source:
         self._closed = False
 
     @property
+    def cache(self) -> Path:
+        """The file that is read."""
+        return self._path
+
+    @property
     def refuses(self) -> str:
         """Why this desk writes nothing; '' for one that may."""
         return self._refuses

@@ -9,6 +9,7 @@ from textual.screen import Screen
 
 from monitor.records import HOUR, CheckRow, HostRow, Micros, Observation, TraceFacts
 from monitor.tui import keymap
+from monitor.tui.driver import in_browser
 from monitor.tui.lines import (
     CheckTarget,
     EventTarget,
@@ -19,6 +20,7 @@ from monitor.tui.lines import (
     Target,
     WhyTarget,
 )
+from monitor.tui.screens.export import ExportScreen
 from monitor.tui.screens.saying import Saying
 from monitor.tui.travel import Move
 from monitor.tui.widgets.keybar import KeyBar
@@ -157,6 +159,13 @@ class DeskScreen(Saying, Screen[None], inherit_bindings=False):
         if action == "now":
             return self.desk.away
         return action != "drill" or self.desk.steer is not None
+
+    def action_export(self) -> None:
+        """Choose what to write into a file."""
+        if in_browser():
+            self.desk.say("a desk in a browser writes no files: run 'watchdesk report' there")
+            return
+        self.desk.push_screen(ExportScreen(self.desk.board.network_behind(self.about())))
 
     def action_theme(self) -> None:
         self.desk.next_theme()
