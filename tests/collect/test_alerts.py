@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from monitor.collect.alerts import Alerts, Decided, Said, Telling, in_quiet
+from monitor.collect.alerts import TOGETHER_OVER, Alerts, Decided, Said, Telling, in_quiet
 from monitor.collect.alertwords import body, span_text, title
 from monitor.records import (
     HOUR,
@@ -363,3 +365,39 @@ def test_what_is_made_up_says_so_in_every_message():
 )
 def test_spans_in_words(span: Micros, text: str):
     assert span_text(span) == text
+
+
+_TURNS = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "own"]),
+        st.sampled_from([State.UP, State.DOWN, State.UNREACHABLE, State.UNKNOWN]),
+        st.integers(0, 90),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=20)
+@given(_TURNS, st.sampled_from([0.0, 40.0]), st.sampled_from([0.0, 600.0]))
+def test_every_incident_begins_once_and_is_over_once(turns, after: float, reminder: float):
+    desk = Desk(rule(after_s=after, reminder_s=reminder, together_s=10.0))
+    for name, state, seconds in turns:
+        if name == "own":
+            desk.hear(FAULT if state is State.DOWN else HEALTHY)
+        else:
+            desk.hear(host(name, state, desk.now, network="kp"))
+        told = desk.wait(seconds)
+        assert desk.alerts.trusted or not told
+    desk.hear(HEALTHY, *(host(name, State.UP, desk.now, network="kp") for name in "abc"))
+    desk.wait(TOGETHER_OVER // SECOND + 60)
+    assert desk.alerts.decided.incidents == []
+    by_incident: dict[str, list[Said]] = {}
+    for telling in desk.told:
+        by_incident.setdefault(telling.incident.id, []).append(telling.said)
+        assert title(telling)
+        assert body(telling)
+    for said in by_incident.values():
+        assert said[0] is Said.BEGUN
+        assert said.count(Said.BEGUN) == 1
+        assert said[-1] is Said.OVER
+    assert len({telling.id for telling in desk.told}) == len(desk.told)
