@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from monitor.cache.schema import CacheError
 from monitor.entries import Seen
-from monitor.records import SECOND
+from monitor.records import SECOND, Micros
 from monitor.tui.text import stamp
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ class Shift:
         count = desk.live.take_up(who)
         desk.say(f"since {who} left at {stamp(mark.at)}: {count} new events; v: all seen")
 
+    def time(self) -> Micros:
+        """The time of what is said now: in a drill no later than its data has come."""
+        now, row = self._desk.live_now(), self._desk.live.collector
+        return min(now, row.beat) if row is not None and row.drill else now
+
     async def mark(self) -> str:
         """Write down what was seen; one sentence where that failed, else ''."""
         desk = self._desk
@@ -78,7 +83,7 @@ class Shift:
         if not newest:
             return ""
         try:
-            await desk.source.say(desk.live_now(), "desk", Seen(newest))
+            await desk.source.say(self.time(), "desk", Seen(newest))
         except (ValueError, CacheError) as error:
             return f"not remembered as seen: {error}"
         return ""

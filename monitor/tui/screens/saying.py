@@ -75,7 +75,7 @@ class Saying:
             try:
                 body = make(values)
                 entry = await desk.source.say(
-                    desk.live_now(), subject, body, event=event, refers=refers
+                    desk.shift.time(), subject, body, event=event, refers=refers
                 )
             except (ValueError, CacheError) as error:
                 return str(error)
@@ -107,7 +107,7 @@ class Saying:
         zones = zones_of(desk.live)
 
         def make(values: forms.Values) -> Body:
-            return forms.ack_of(values, state, desk.live_now(), zones)
+            return forms.ack_of(values, state, desk.shift.time(), zones)
 
         fields = forms.ack_fields(state, held=held is not None)
         name = desk.board.name_of(subject)
@@ -147,7 +147,7 @@ class Saying:
         zones = zones_of(desk.live)
 
         def make(values: forms.Values) -> Body:
-            return forms.maintenance_of(values, desk.live_now(), zones)
+            return forms.maintenance_of(values, desk.shift.time(), zones)
 
         name = desk.board.name_of(subject)
         self._open(f"maintenance: {name}", subject, fields, make, held.id if held else 0)
@@ -162,7 +162,7 @@ class Saying:
             "what somebody said of",
             self._subject(),
             forms.claim_fields(before),
-            lambda values: forms.claim_of(values, desk.live_now(), zones),
+            lambda values: forms.claim_of(values, desk.shift.time(), zones),
         )
 
     def action_infer(self) -> None:
