@@ -70,6 +70,9 @@ class NetworkJudge:
         self._memory: NetMemory = row.memory
         self._loss = LossMeter(rules)
         self.doubt: Micros = 0
+        self._up_before = 0
+        self._asked: Micros = 0
+        self._sinks = False
         self._doubts_now = False
 
     def changed(self, now: Micros, host: str, reached: bool | None) -> None:
@@ -116,6 +119,7 @@ class NetworkJudge:
             each for each in memory.changes if now - each[0] <= rules.flicker_span
         ]
         memory.dips = [at for at in memory.dips if now - at <= rules.flicker_span]
+        self._sink(now, len(up))
         if not known or len(known) < rules.known_share * len(tally.reached):
             row.why = f"only {len(known)} of {len(tally.reached)} inside are known"
             return []
@@ -187,6 +191,17 @@ class NetworkJudge:
         self._doubts_now = self.doubt > before
         return self.doubt
 
+    def _sink(self, now: Micros, up: int) -> None:
+        """Note whether several more have gone silent: then the others are asked at once.
+
+        Those looked at seldom would else be taken for well until their turn comes.
+        """
+        fell = self._up_before - up >= self._rules.flicker_hosts and up > 0
+        self._sinks = fell and now - self._asked >= self._rules.lossy_ask
+        if self._sinks:
+            self._asked = now
+        self._up_before = up
+
     def _quiet_since(self, tally: Tally) -> Micros:
         """When the last of the hosts that are silent now was heard."""
         heard = [at for host, at in tally.last.items() if tally.reached[host] is False and at]
@@ -202,6 +217,7 @@ class NetworkJudge:
             self._doubts_now
             or 1 in (memory.bad, memory.lossy)
             or self._loss.doubts
+            or self._sinks
             or (self.row.phase is Phase.PARTIAL and memory.good == 1)
         )
 
