@@ -59,7 +59,7 @@ def receiver() -> Iterator[Receiver]:
 
 async def test_a_message_arrives_and_a_refusal_is_one(receiver, monkeypatch, tmp_path: Path):
     monkeypatch.setenv("DUTY", receiver.url)
-    sender = AppriseSender()
+    sender = AppriseSender(deadline_s=55.0)
     said = await sender.send(Target("duty", env="DUTY"), "✖ a DOWN", "<b>body</b>", bad=True)
     assert said is Delivery.SENT
     (got,) = receiver.got
