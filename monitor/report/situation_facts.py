@@ -53,6 +53,7 @@ from monitor.report.witness import witness_lines
 BUCKETS: Final = 180
 # More prefixes than this are counted, and not drawn.
 _MOST_PREFIXES: Final = 12
+_EVER: Final = 1 << 62
 _WORST: Final = (Phase.LOST, Phase.PARTIAL, Phase.UNSTABLE)
 
 
@@ -84,8 +85,8 @@ def gather(path: Path, network: str, since: Micros | None, until: Micros | None)
 
 
 def _last(reader: Reader) -> Micros:
-    """Just after the last thing written."""
-    row = reader.row("collector")
+    """Just after the last thing written; an imported span has no current row."""
+    row = reader.row("collector") or reader.row_at("collector", _EVER)
     last = reader.events(limit=1)
     beat = row.beat if isinstance(row, CollectorRow) else 0
     return max(beat, last[0].at if last else 0) + 1

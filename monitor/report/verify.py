@@ -40,13 +40,19 @@ from monitor.report.bundle import (
 )
 
 _ZIP: Final = b"PK\x03\x04"
+# SQLite file format, section 1.3.1.
+_SQLITE: Final = b"SQLite format 3\0"
 _MOST_MEMBERS: Final = 16
 _MAX_MANIFEST: Final = 1 << 20
 # Text of ours shrinks to a tenth; DEFLATE cannot shrink anything to under a thousandth.
 _MOST_SHRUNK: Final = 300
 _PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# The head that stands before each member (APPNOTE 4.3.7).
+# The head that stands before each member, and the end of all (APPNOTE 4.3.7, 4.3.16).
 _HEAD: Final = struct.Struct("<4sHHHHHLLLHH")
+_END: Final = struct.Struct("<4sHHHHLLH")
+# 1980-01-01 in the form of MS-DOS (APPNOTE 4.4.6).
+_DOS_DAY: Final = (1 << 5) | 1
+_SPARE: Final = 1 << 10
 _CHUNK: Final = 1 << 16
 _BROKEN_ZIP: Final = (
     zipfile.BadZipFile,
@@ -69,10 +75,14 @@ def verify(path: Path) -> list[str]:
     """
     try:
         with path.open("rb") as file:
-            bundle = file.read(4) == _ZIP
+            begins = file.read(len(_SQLITE))
     except OSError as error:
         raise Altered(f"{path} cannot be read ({error.strerror})") from error
-    return _verify_bundle(path) if bundle else _verify_cache(path)
+    if begins == _SQLITE:
+        return _verify_cache(path)
+    if begins[: len(_ZIP)] == _ZIP:
+        return _verify_bundle(path)
+    raise Altered(f"{path} begins neither as a bundle nor as a state cache does")
 
 
 def _verify_cache(path: Path) -> list[str]:
@@ -131,13 +141,22 @@ def _members(archive: zipfile.ZipFile, raw: IO[bytes]) -> list[zipfile.ZipInfo]:
             raise Altered(f"{name} is in the archive twice")
         seen.add(name)
         if info.file_size > MAX_BYTES or info.file_size > _MOST_SHRUNK * (
-            info.compress_size + _CHUNK
+            info.compress_size + _SPARE
         ):
             raise Altered(f"{name} would unpack to {info.file_size} bytes: it is refused")
         reached = _head(raw, info, reached)
-    if archive.comment or reached != archive.start_dir:
+    if not _ends(raw, len(infos), reached):
         raise Altered("the archive has something in it that belongs to no member")
     return infos
+
+
+def _ends(raw: IO[bytes], count: int, reached: int) -> bool:
+    """Whether the directory begins behind the last member and ends the archive."""
+    size = raw.seek(0, 2)
+    raw.seek(max(0, size - _END.size))
+    directory = size - _END.size - reached
+    wanted = (b"PK\x05\x06", 0, 0, count, count, directory, reached, 0)
+    return _END.unpack(raw.read(_END.size)) == wanted
 
 
 def _head(raw: IO[bytes], info: zipfile.ZipInfo, reached: int) -> int:
@@ -153,7 +172,7 @@ def _head(raw: IO[bytes], info: zipfile.ZipInfo, reached: int) -> int:
         "comment",
     )
     alike = all(getattr(info, field) == getattr(ours, field) for field in wanted)
-    if not alike or info.flag_bits or info.internal_attr or info.header_offset != reached:
+    if not alike or info.flag_bits or info.header_offset != reached:
         raise Altered(f"the entry of {name} in the archive is not as we write it")
     raw.seek(reached)
     found = _HEAD.unpack(raw.read(_HEAD.size))
@@ -163,10 +182,6 @@ def _head(raw: IO[bytes], info: zipfile.ZipInfo, reached: int) -> int:
     if found[1:6] != (info.extract_version, 0, info.compress_type, 0, _DOS_DAY):
         raise Altered(f"the head of {name} in the archive was altered")
     return reached + _HEAD.size + len(name) + info.compress_size
-
-
-# 1980-01-01 in the form of MS-DOS (APPNOTE 4.4.6).
-_DOS_DAY: Final = (1 << 5) | 1
 
 
 def _manifest(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Manifest:
