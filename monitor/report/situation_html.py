@@ -35,7 +35,9 @@ def _page(found: Situation, told: Document) -> Iterator[str]:
     yield f"<title>{escape(title)}</title>"
     yield f"<style>{STYLE}</style></head><body>"
     if told.mark:
-        yield f'<div class="mark">{escape(told.mark)}</div>'
+        # The head of a table is repeated on every page that is printed.
+        yield f'<table class="page"><thead><tr><td class="mark">{escape(told.mark)}</td></tr>'
+        yield "</thead><tbody><tr><td>"
     yield f"<main><h1>{escape(told.title)}</h1>"
     yield '<table class="facts"><tbody>'
     for name, value in told.facts:
@@ -46,7 +48,10 @@ def _page(found: Situation, told: Document) -> Iterator[str]:
         for block in section.blocks:
             yield from _block(found, block)
         yield "</section>"
-    yield "</main></body></html>"
+    yield "</main>"
+    if told.mark:
+        yield "</td></tr></tbody></table>"
+    yield "</body></html>"
 
 
 def _block(found: Situation, block: Block) -> Iterator[str]:

@@ -22,26 +22,28 @@ p{margin:8px 0;max-width:88ch}
 p.claimed,p.inferred{border-left:3px solid;padding-left:10px}
 p.claimed,td.claimed{color:var(--claimed)}
 p.inferred,td.inferred{color:var(--inferred)}
-.mark{position:sticky;top:0;z-index:1;background:var(--mark);color:#fff;font-weight:700;
-text-align:center;padding:5px;letter-spacing:.06em}
 .wide{overflow-x:auto;margin:10px 0}
 table{border-collapse:collapse;font-size:13px;line-height:1.35;width:100%}
 th,td{text-align:left;vertical-align:top;padding:4px 10px 4px 0;
 border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 th{color:var(--dim);font-weight:600}
 td{font-variant-numeric:tabular-nums}
+.page{font:inherit;table-layout:fixed}.page>tbody>tr>td{padding:0;border:0}
+.page>thead .mark{position:sticky;top:0;z-index:1;background:var(--mark);color:#fff;
+font-weight:700;text-align:center;padding:5px;letter-spacing:.06em;border:0}
 .facts{width:auto}.facts th{padding-right:22px;white-space:nowrap}
 .strong td{font-weight:600}
 .timeline td:nth-child(-n+2),.timeline td:nth-last-child(n+2){white-space:nowrap}
 .timeline td:first-child{white-space:normal;min-width:9.5em}
 .timeline td:last-child{min-width:22em}
-.path{table-layout:fixed}.path th:first-child,.path td:first-child{width:3.5em;font-weight:600}
+.path{table-layout:fixed}.path th:first-child,.path td:first-child{width:4.6em;font-weight:600}
 .matrix th,.matrix td{padding:3px 6px;text-align:center;overflow-wrap:normal}
 .matrix th:nth-child(2),.matrix td:nth-child(2){text-align:left;min-width:15em}
 .evidence,.routes,.own,.versions,.witness{width:auto}
 .evidence td:first-child,.rules td:first-child{white-space:nowrap;font-weight:600}
 .rules td:first-child,.hosting td:first-child{min-width:10em}
-.ledger td:nth-child(-n+4){white-space:nowrap}
+.ledger td:nth-child(-n+4),.ledger th,.hosting th{white-space:nowrap}
+.hosting td:nth-child(2),.hosting td:last-child{white-space:nowrap}
 td[class^=c-]{font-weight:700}
 .c-consistent{background:var(--stable)}.c-inconsistent{background:var(--lost);
 color:var(--on-lost)}.c-missing{background:var(--unstable)}.c-neutral{color:var(--dim)}
@@ -65,8 +67,8 @@ svg text.in{font-weight:700;fill:var(--ink);font-size:12px}
 --mark:#8a1c12}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 body{font-size:10pt}main{max-width:none;padding:0}
-.mark{position:fixed;top:-13mm;left:0;right:0}
-h2,figcaption{break-after:avoid}figure,tr{break-inside:avoid}
+.page>thead .mark{position:static}
+h2,figcaption{break-after:avoid}figure,main tr{break-inside:avoid}
 table{font-size:8pt}.wide{overflow:visible}
 .matrix td,.matrix th{padding:2px 3px}
 }
