@@ -21,6 +21,8 @@ _CONFIRMED: Final = {
     Phase.STABLE: 90 * SECOND,
 }
 _CALM_AFTER_FLAPPING: Final = 60 * MINUTE
+# Three good rounds (DESIGN 4.5), into whatever phase a network returns.
+_BACK: Final = 90 * SECOND
 _LOOKING: Final = MINUTE
 # Own faults are judged after the fact: what is said in the minute after them is theirs too.
 _AFTER_OWN: Final = MINUTE
@@ -104,7 +106,10 @@ def _phase_at(said: list[tuple[Micros, str]], at: Micros) -> str:
 def _owed(before: TruthChange | None, change: TruthChange) -> Micros:
     """How long the desk may take to say a change."""
     if before is not None and (before.phase, change.phase) == (Phase.UNSTABLE, Phase.STABLE):
-        return _CALM_AFTER_FLAPPING + _LOOKING
+        # The hour of calm begins when the last host is confirmed to be back.
+        return _CALM_AFTER_FLAPPING + _BACK + _LOOKING
+    if before is not None and before.phase is Phase.LOST:
+        return _BACK + _LOOKING
     creeping = max(0, change.plain - change.at)
     return creeping + _CONFIRMED.get(change.phase, 0) + _LOOKING
 

@@ -71,7 +71,7 @@ def test_the_end_of_flapping_is_owed_only_after_an_hour_of_calm() -> None:
         TruthChange("north", 100 * MINUTE, Phase.STABLE, "nothing"),
     )
     truth = Truth("test", 0, 200 * MINUTE, changes)
-    for minute, in_time in ((160, True), (162, False)):
+    for minute, in_time in ((162, True), (163, False)):
         events = [said(0, Phase.UNSTABLE), said(minute, Phase.STABLE)]
         assert debrief(events, truth).reviews[1].in_time is in_time
 
