@@ -7,6 +7,7 @@ inference with its word, and then it is quoted as theirs.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from monitor.cache.sights import SightBucket
@@ -209,20 +210,24 @@ def _gone(found: Situation) -> str:
     losses = [one for one in found.chapters if one.phase is Phase.LOST]
     loss = max(losses, key=lambda one: one.until - one.told, default=None)
     ever = within = 0
-    first = found.until
+    firsts: list[SightBucket | None] = []
     for route in found.routes:
-        gone = [one for one in route.buckets if _withdrawn(one)]
-        ever += bool(gone)
-        if loss is not None:
-            lost = [one for one in gone if one.until > loss.since and one.since < loss.until]
-            within += bool(lost)
-            first = min(first, *(one.since for one in lost), found.until)
+        ever += any(map(_withdrawn, route.buckets))
+        for before, one in pairwise((None, *route.buckets)):
+            if loss is None or one is None or not _withdrawn(one):
+                continue
+            if one.until > loss.since and one.since < loss.until:
+                within += 1
+                # Where nobody could tell before, it may have begun at any time.
+                firsts.append(one if before is not None and before.peers else None)
+                break
     total = len(found.routes)
     what = "withdrawn (held by under 10 % of the peers)"
     if not within:
         return f"{ever} of its {total} watched prefixes were {what} for a time"
     text = f"Through the longest loss {within} of its {total} watched prefixes were {what}"
-    return f"{text}, the first seen so from {stamp(first)} on"
+    known = [one.since for one in firsts if one is not None]
+    return f"{text}, the first from {stamp(min(known))} on" if len(known) == within else text
 
 
 def _withdrawn(bucket: SightBucket) -> bool:
