@@ -303,11 +303,11 @@ def table(results: Sequence[Result]) -> list[str]:
             f" {own} faults of our own, {host_months:.0f} host-months"
         ),
         (
-            f"{'':18}{'detect s':>17}{'missed':>8}{'false /':>10}{'net /':>9}{'mass':>10}"
+            f"{'':18}{'detect s':>17}{'missed':>8}{'false /':>10}{'net /':>9}{'mass':>12}"
             f"{'phase':>9}{'in':>10}"
         ),
         (
-            f"{'':18}{'p50':>9}{'p95':>8}{'':8}{'host-mo':>10}{'net-mo':>9}{'alarms':>10}"
+            f"{'':18}{'p50':>9}{'p95':>8}{'':8}{'host-mo':>10}{'net-mo':>9}{'alarms':>12}"
             f"{'right':>9}{'trouble':>10}"
         ),
     ]
@@ -319,7 +319,7 @@ def table(results: Sequence[Result]) -> list[str]:
         lines.append(
             f"{name:18}{_quantile(total.delays, 0.5):9.0f}{_quantile(total.delays, 0.95):8.0f}"
             f"{total.missed:8}{calls:>10}{total.false_words / months:9.2f}"
-            f"{f'{total.mass} of {own}':>10}{total.agreed / span:9.2%}"
+            f"{f'{total.mass} of {own}':>12}{total.agreed / span:9.2%}"
             f"{total.agreed_trouble / trouble if trouble else math.nan:10.1%}"
         )
     return lines
