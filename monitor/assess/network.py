@@ -70,9 +70,9 @@ class NetworkJudge:
         self._memory: NetMemory = row.memory
         self._loss = LossMeter(rules)
         self.doubt: Micros = 0
-        self._up_before = 0
+        self._up_before: int | None = None
         self._asked: Micros = 0
-        self._sinks = False
+        self._moves = False
         self._doubts_now = False
 
     def changed(self, now: Micros, host: str, reached: bool | None) -> None:
@@ -119,7 +119,7 @@ class NetworkJudge:
             each for each in memory.changes if now - each[0] <= rules.flicker_span
         ]
         memory.dips = [at for at in memory.dips if now - at <= rules.flicker_span]
-        self._sink(now, len(up))
+        self._watch(now, len(up))
         if not known or len(known) < rules.known_share * len(tally.reached):
             row.why = f"only {len(known)} of {len(tally.reached)} inside are known"
             return []
@@ -191,16 +191,16 @@ class NetworkJudge:
         self._doubts_now = self.doubt > before
         return self.doubt
 
-    def _sink(self, now: Micros, up: int) -> None:
-        """Note whether several more have gone silent: then the others are asked at once.
+    def _watch(self, now: Micros, up: int) -> None:
+        """Note whether several went silent or came back: then the others are asked at once.
 
-        Those looked at seldom would else be taken for well until their turn comes.
+        Those looked at seldom would else be taken for what they were until their turn comes.
         """
-        fell = self._up_before - up >= self._rules.flicker_hosts and up > 0
-        self._sinks = fell and now - self._asked >= self._rules.lossy_ask
-        if self._sinks:
+        before, self._up_before = self._up_before, up
+        moved = before is not None and abs(before - up) >= self._rules.flicker_hosts
+        self._moves = moved and up > 0 and now - self._asked >= self._rules.lossy_ask
+        if self._moves:
             self._asked = now
-        self._up_before = up
 
     def _quiet_since(self, tally: Tally) -> Micros:
         """When the last of the hosts that are silent now was heard."""
@@ -217,7 +217,7 @@ class NetworkJudge:
             self._doubts_now
             or 1 in (memory.bad, memory.lossy)
             or self._loss.doubts
-            or self._sinks
+            or self._moves
             or (self.row.phase is Phase.PARTIAL and memory.good == 1)
         )
 
