@@ -63,6 +63,8 @@ def filled(program: Program, **collector: str) -> Writer:
 
 @contextmanager
 def running(program: Program, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    # Tests that were started in the background pass on that ctrl+c is ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     child = subprocess.Popen(
         program.command(*arguments),
         env=program.env,
@@ -70,6 +72,7 @@ def running(program: Program, *arguments: object) -> Iterator[subprocess.Popen[s
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(signal.SIGINT, before)
     try:
         yield child
     finally:

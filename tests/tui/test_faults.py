@@ -59,7 +59,8 @@ async def test_each_fault_of_the_cache_is_said_and_what_was_known_stays(
     desk, look, writer, cache, tmp_path
 ):
     writer.close()
-    async with look(desk, (160, 36)) as screen:
+    # Wide enough for whatever path the cache has.
+    async with look(desk, (300, 36)) as screen:
         for number, (break_it, sentence) in enumerate(FAULTS):
             made = tmp_path / f"broken-{number}"
             break_it(made)
