@@ -47,7 +47,7 @@ from monitor.watchlist.model import (
 )
 
 START: Micros = 1_419_264_000_000_000
-LASTS: Micros = 16 * MINUTE
+LASTS: Micros = 12 * MINUTE
 # There are no routes here to be judged.
 _TEMPO = Tempo(batch_s=9.0, health_s=60.0, lag_s=9.0, routes_s=60.0, idle_s=2.0)
 _SCRATCH = "/dev/shm" if Path("/dev/shm").is_dir() else None

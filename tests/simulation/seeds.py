@@ -7,7 +7,7 @@ from tests.simulation.invariants import broken
 
 CHUNK = 10
 # As many as are affordable are played twice.
-TWICE = 10
+TWICE = 20
 
 
 def problems_of(first: int) -> list[str]:
